@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// call-init: PID 1 of a call, the last program of ours before the command.
+//
+//   call-init --not-after BOOTMS --label LABEL --cwd DIR -- COMMAND ARG...
+//
+// It keeps the promises of a permit from inside, so that they hold when the runner is stopped, hung or dead:
+// no command without the right label, nothing of the call after not-after, nothing of the call after the command's end.
+// Being PID 1 it cannot be signalled from inside the call, and its end is the end of every process of the namespace.
+// It forwards nothing and listens to nobody; the only ways out are the command's end, the deadline and the runner's end of the report.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "call-report.h"
+#include "exec-command.h"
+#include "label.h"
+
+#define REFUSED 125
+#define DEADLINE 124
+
+static char label[1024] = "unread";
+
+_Noreturn static void refuse(const char *what, int error) {
+  report_error(label, what, error);
+  _exit(REFUSED);
+}
+
+struct ask {
+  int64_t not_after;
+  const char *label;
+  const char *cwd;
+  char **command;
+};
+
+static struct ask parse(int argc, char **argv) {
+  struct ask ask = {.not_after = -1};
+  int i = 1;
+  for (; i + 1 < argc && strcmp(argv[i], "--") != 0; i += 2) {
+    const char *value = argv[i + 1];
+    if (strcmp(argv[i], "--not-after") == 0) {
+      char *end;
+      errno = 0;
+      ask.not_after = strtoll(value, &end, 10);
+      if (errno != 0 || *end != '\0' || value[0] < '0' || value[0] > '9') refuse("arguments", EINVAL);
+    } else if (strcmp(argv[i], "--label") == 0) {
+      ask.label = value;
+    } else if (strcmp(argv[i], "--cwd") == 0) {
+      ask.cwd = value;
+    } else {
+      refuse("arguments", EINVAL);
+    }
+  }
+  if (ask.not_after < 0 || ask.label == NULL || ask.cwd == NULL || i + 1 >= argc) refuse("arguments", EINVAL);
+  ask.command = argv + i + 1;
+  return ask;
+}
+
+// CLOCK_BOOTTIME: a machine that slept through the deadline wakes up past it, and no set clock moves it (R3, A14).
+static int arm(int64_t not_after) {
+  int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+  struct itimerspec when = {.it_value = {.tv_sec = not_after / 1000, .tv_nsec = (not_after % 1000) * 1000000}};
+  // Zero would disarm the timer instead of firing it.
+  if (when.it_value.tv_sec == 0 && when.it_value.tv_nsec == 0) when.it_value.tv_nsec = 1;
+  if (fd < 0 || timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL) < 0) refuse("deadline", errno);
+  return fd;
+}
+
+static int watch_children(void) {
+  sigset_t children;
+  sigemptyset(&children);
+  sigaddset(&children, SIGCHLD);
+  if (sigprocmask(SIG_SETMASK, &children, NULL) < 0) refuse("signals", errno);
+  int fd = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (fd < 0) refuse("signals", errno);
+  return fd;
+}
+
+struct failure {
+  const char *what;
+  int error;
+};
+
+// The pipe closes at a successful execve; what comes through it is why there was none. Same program on both ends: a pointer to
+// a constant means the same there. Not waited for here: a working directory on a hung disk must not outlast the deadline.
+static pid_t start(const struct ask *ask, int *failed) {
+  int pipe_fds[2];
+  if (pipe2(pipe_fds, O_CLOEXEC) < 0) refuse("pipe", errno);
+  pid_t child = fork();
+  if (child < 0) refuse("fork", errno);
+  if (child == 0) {
+    struct failure failure = {0};
+    exec_command(ask->cwd, ask->command, &failure.what);
+    failure.error = errno;
+    ssize_t n = write(pipe_fds[1], &failure, sizeof failure);
+    _exit(n == (ssize_t)sizeof failure ? REFUSED : REFUSED + 1);
+  }
+  close(pipe_fds[1]);
+  *failed = pipe_fds[0];
+  return child;
+}
+
+static void refuse_if_failed(int failed) {
+  struct failure failure;
+  ssize_t n;
+  do n = read(failed, &failure, sizeof failure);
+  while (n < 0 && errno == EINTR);
+  if (n == (ssize_t)sizeof failure) refuse(failure.what, failure.error);
+}
+
+// Every process of the namespace but this one. A fork that races it finds the signal pending and does not happen.
+static void kill_all(void) { kill(-1, SIGKILL); }
+
+// Reaps what has ended, orphans too. True when the command is among them.
+static bool reap(pid_t command, int *status) {
+  bool ended = false;
+  int s;
+  for (pid_t p; (p = waitpid(-1, &s, WNOHANG)) > 0;) {
+    if (p == command) {
+      *status = s;
+      ended = true;
+    }
+  }
+  return ended;
+}
+
+int main(int argc, char **argv) {
+  // All but 0, 1, 2: what bubblewrap left open, and the report, must not reach the command.
+  if (syscall(SYS_close_range, REPORT_FD, ~0U, CLOSE_RANGE_CLOEXEC) < 0) _exit(REFUSED);
+  if (fcntl(REPORT_FD, F_GETFD) < 0) _exit(REFUSED);
+  label_read(label, sizeof label);
+  struct ask ask = parse(argc, argv);
+  if (!label_same(label, ask.label)) {
+    report_wrong_label(label);
+    _exit(REFUSED);
+  }
+  // The command has our uid: without this it could trace PID 1, stop its clock and write the report.
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) refuse("dumpable", errno);
+  umask(022);
+  int timer = arm(ask.not_after);
+  int children = watch_children();
+  struct timespec now;
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  if ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 >= ask.not_after) {
+    report_deadline(label);
+    _exit(DEADLINE);
+  }
+  report_started(label);
+  int failed = -1;
+  pid_t command = start(&ask, &failed);
+
+  struct pollfd fds[] = {
+      {.fd = timer, .events = POLLIN},
+      {.fd = children, .events = POLLIN},
+      {.fd = REPORT_FD, .events = 0},  // a hang-up is always told
+      {.fd = failed, .events = POLLIN},
+  };
+  for (;;) {
+    if (poll(fds, 4, -1) < 0) {
+      if (errno == EINTR) continue;
+      int error = errno;
+      kill_all();
+      refuse("poll", error);
+    }
+    if (fds[0].revents != 0) {
+      kill_all();
+      report_deadline(label);
+      _exit(DEADLINE);
+    }
+    // The other end of the report is gone, so the runner is: nobody answers for this call any more.
+    if (fds[2].revents != 0) {
+      kill_all();
+      _exit(REFUSED);
+    }
+    if (fds[3].revents != 0) {
+      refuse_if_failed(failed);
+      fds[3].fd = -1;
+    }
+    struct signalfd_siginfo info;
+    while (read(children, &info, sizeof info) > 0) continue;
+    int status = 0;
+    if (!reap(command, &status)) continue;
+    kill_all();
+    if (WIFSIGNALED(status)) {
+      report_signal(label, WTERMSIG(status));
+      _exit(128 + WTERMSIG(status));
+    }
+    report_exit(label, WEXITSTATUS(status));
+    _exit(WEXITSTATUS(status));
+  }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "exec-command.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+// Not execvp: it hands a file that is no program to /bin/sh, and a call is an argument vector, never a shell line (A21).
+static void exec_in_path(char **argv) {
+  const char *path = getenv("PATH");
+  int error = ENOENT;
+  if (path == NULL) path = "/usr/bin";
+  while (*path != '\0') {
+    size_t n = strcspn(path, ":");
+    char file[PATH_MAX];
+    int length = snprintf(file, sizeof file, "%.*s/%s", (int)n, path, argv[0]);
+    // An empty or relative part would search the working directory, which the agent can write.
+    if (path[0] == '/' && length > 0 && (size_t)length < sizeof file) {
+      execve(file, argv, environ);
+      if (errno != ENOENT && errno != ENOTDIR) error = errno;
+      if (error != ENOENT && error != EACCES) break;
+    }
+    path += n + (path[n] == ':');
+  }
+  errno = error;
+}
+
+void exec_command(const char *cwd, char **argv, const char **what) {
+  struct sigaction fresh = {.sa_handler = SIG_DFL};
+  for (int s = 1; s <= SIGRTMAX; s++) sigaction(s, &fresh, NULL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+
+  *what = "session";
+  if (setsid() < 0) return;
+  *what = "cwd";
+  if (chdir(cwd) < 0) return;
+  *what = "command";
+  if (argv[0][0] == '\0') errno = ENOENT;
+  else if (strchr(argv[0], '/') != NULL) execve(argv[0], argv, environ);
+  else exec_in_path(argv);
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// hostsys.node: the few facts of the kernel that Node does not give. Node-API 8, so that one build serves every Node we pin.
+// Every failure throws an Error with errno, code and syscall. Descriptors it returns belong to the caller.
+#define _GNU_SOURCE
+#define NAPI_VERSION 8
+#include <errno.h>
+#include <fcntl.h>
+#include <node_api.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+static napi_value fail(napi_env env, const char *call, int e) {
+  napi_value message, code, error, v;
+  char text[160];
+  const char *name = strerrorname_np(e);
+  if (name == NULL) name = "UNKNOWN";
+  snprintf(text, sizeof text, "%s: %s, %s", name, strerrordesc_np(e), call);
+  napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &message);
+  napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &code);
+  napi_create_error(env, code, message, &error);
+  napi_create_int32(env, e, &v);
+  napi_set_named_property(env, error, "errno", v);
+  napi_create_string_utf8(env, call, NAPI_AUTO_LENGTH, &v);
+  napi_set_named_property(env, error, "syscall", v);
+  napi_throw(env, error);
+  return NULL;
+}
+
+static napi_value bad(napi_env env, const char *usage) {
+  napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", usage);
+  return NULL;
+}
+
+// False for a wrong count of arguments, a non-number and a number that is no descriptor.
+static bool one_fd(napi_env env, napi_callback_info info, int32_t *fd) {
+  size_t count = 1;
+  napi_value arg;
+  double wide;
+  if (napi_get_cb_info(env, info, &count, &arg, NULL, NULL) != napi_ok || count < 1) return false;
+  if (napi_get_value_double(env, arg, &wide) != napi_ok || !(wide >= 0 && wide <= INT32_MAX)) return false;
+  *fd = (int32_t)wide;
+  return (double)*fd == wide;
+}
+
+// Who connected, as the kernel noted it at connect(): holds for the life of the socket, whoever inherits the descriptor.
+static napi_value peerCred(napi_env env, napi_callback_info info) {
+  int32_t fd;
+  struct ucred cred;
+  socklen_t size = sizeof cred;
+  napi_value object, v;
+  if (!one_fd(env, info, &fd)) return bad(env, "peerCred(fd)");
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0) return fail(env, "getsockopt(SO_PEERCRED)", errno);
+  napi_create_object(env, &object);
+  napi_create_int32(env, cred.pid, &v);
+  napi_set_named_property(env, object, "pid", v);
+  napi_create_uint32(env, cred.uid, &v);
+  napi_set_named_property(env, object, "uid", v);
+  napi_create_uint32(env, cred.gid, &v);
+  napi_set_named_property(env, object, "gid", v);
+  return object;
+}
+
+// A number of a process may be given to another one; a pidfd of the same struct pid may not (A17).
+static napi_value peerPidfd(napi_env env, napi_callback_info info) {
+  int32_t fd;
+  int pidfd = -1;
+  socklen_t size = sizeof pidfd;
+  napi_value v;
+  if (!one_fd(env, info, &fd)) return bad(env, "peerPidfd(fd)");
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0) return fail(env, "getsockopt(SO_PEERPIDFD)", errno);
+  napi_create_int32(env, pidfd, &v);
+  return v;
+}
+
+// True once the process has ended, reaped or not: from then on its number says nothing.
+static napi_value pidfdEnded(napi_env env, napi_callback_info info) {
+  int32_t fd;
+  napi_value v;
+  if (!one_fd(env, info, &fd)) return bad(env, "pidfdEnded(pidfd)");
+  struct pollfd p = {.fd = fd, .events = POLLIN, .revents = 0};
+  int n;
+  do n = poll(&p, 1, 0);
+  while (n < 0 && errno == EINTR);
+  if (n < 0) return fail(env, "poll(pidfd)", errno);
+  if (p.revents & POLLNVAL) return fail(env, "poll(pidfd)", EBADF);
+  napi_get_boolean(env, n > 0, &v);
+  return v;
+}
+
+// CLOCK_BOOTTIME: counts through suspend and cannot be set (R3, A14).
+static napi_value bootMillis(napi_env env, napi_callback_info info) {
+  (void)info;
+  struct timespec t;
+  napi_value v;
+  if (clock_gettime(CLOCK_BOOTTIME, &t) < 0) return fail(env, "clock_gettime(CLOCK_BOOTTIME)", errno);
+  napi_create_int64(env, (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000, &v);
+  return v;
+}
+
+// A real pipe. What Node itself makes for a child is a socket, and a program that opens /dev/stdout cannot open a socket.
+static napi_value pipeFds(napi_env env, napi_callback_info info) {
+  (void)info;
+  int fds[2];
+  napi_value object, v;
+  if (pipe2(fds, O_CLOEXEC) < 0) return fail(env, "pipe2", errno);
+  napi_create_object(env, &object);
+  napi_create_int32(env, fds[0], &v);
+  napi_set_named_property(env, object, "read", v);
+  napi_create_int32(env, fds[1], &v);
+  napi_set_named_property(env, object, "write", v);
+  return object;
+}
+
+// sd_notify(3): one datagram to the socket systemd named. `@` at the start means the abstract namespace.
+static napi_value notify(napi_env env, napi_callback_info info) {
+  size_t count = 2, path_size, text_size;
+  napi_value args[2], v;
+  char text[1024];
+  struct sockaddr_un to = {.sun_family = AF_UNIX};
+  const char *usage = "notify(socketPath, text)";
+  if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok || count < 2) return bad(env, usage);
+  if (napi_get_value_string_utf8(env, args[0], to.sun_path, sizeof to.sun_path, &path_size) != napi_ok) return bad(env, usage);
+  if (napi_get_value_string_utf8(env, args[1], text, sizeof text, &text_size) != napi_ok) return bad(env, usage);
+  // A text that fills its buffer was cut by Node-API.
+  if (path_size == 0 || path_size >= sizeof to.sun_path - 1 || text_size >= sizeof text - 1) return bad(env, usage);
+  if (to.sun_path[0] == '@') to.sun_path[0] = '\0';
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fail(env, "socket", errno);
+  ssize_t sent;
+  socklen_t to_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path_size);
+  do sent = sendto(fd, text, text_size, MSG_NOSIGNAL, (struct sockaddr *)&to, to_size);
+  while (sent < 0 && errno == EINTR);
+  int e = errno;
+  close(fd);
+  if (sent < 0) return fail(env, "sendto", e);
+  napi_get_undefined(env, &v);
+  return v;
+}
+
+#define FUNCTION(name) {#name, NULL, name, NULL, NULL, NULL, napi_default_method, NULL}
+NAPI_MODULE_INIT() {
+  const napi_property_descriptor functions[] = {FUNCTION(peerCred),   FUNCTION(peerPidfd), FUNCTION(pidfdEnded),
+                                                FUNCTION(bootMillis), FUNCTION(pipeFds),   FUNCTION(notify)};
+  napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
+  return exports;
+}

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+import { writeFileSync } from 'node:fs';
+import { agentFileJsonSchema } from '../src/config/agent-file-schema.ts';
+
+writeFileSync(new URL('../../docs/agent-file.schema.json', import.meta.url), agentFileJsonSchema());

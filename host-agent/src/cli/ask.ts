@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { OperatorRequest } from '../door/operator-wire.ts';
+import { askOperator } from '../effects/operator-client.ts';
+import { EXIT, type ExitCode } from './exit-code.ts';
+import type { Io } from './io.ts';
+import { styled } from './screen.ts';
+
+export type Answered<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly exit: ExitCode };
+
+/** Asks holdfastd. Whatever is not an answer is already on the screen, and the exit status says which kind it was. */
+export async function ask<T>(io: Io, request: OperatorRequest): Promise<Answered<T>> {
+  const answer = await askOperator<T>(io.paths.operatorSocket, request);
+  if (answer.ok === true) return answer;
+  io.screen.complain(styled(answer.ok === null ? 'unavailable: ' : 'refused: ', 'red'), answer.error);
+  return { ok: false, exit: answer.ok === null ? EXIT.unavailable : EXIT.refused };
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Paths } from '../effects/paths.ts';
+import type { Screen } from './screen.ts';
+
+/** What a command has of the world. The shell runs many commands on one of these. */
+export type Io = {
+  readonly screen: Screen;
+  readonly stdin: NodeJS.ReadableStream;
+  readonly paths: Paths;
+  readonly root: string;
+  readonly uid: number;
+  /** Ends `--follow` and waits: Ctrl-C, or a reader of our output that has gone. */
+  readonly stop: AbortSignal;
+};

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import { connect } from 'node:net';
+import { readDeclaredAgents } from '../effects/declared-files.ts';
+import { unreachable } from '../effects/operator-client.ts';
+import type { Given } from './command.ts';
+import { EXIT, type ExitCode } from './exit-code.ts';
+import type { Io } from './io.ts';
+import { styled } from './screen.ts';
+
+/**
+ * Joins standard input and output to the door of the agent whose uid this process has. The door asks the kernel who came, so this
+ * choice only spares a stranger the wrong door; it decides nothing (A17).
+ */
+export async function mcp(io: Io, given: Given): Promise<ExitCode> {
+  const declared = await readDeclaredAgents(io.paths.declaredAgents);
+  if (!declared.ok) return complain(io, 'unavailable: ', declared.error, EXIT.unavailable);
+  const agent = declared.value.agents.find((a) => a.uid === io.uid);
+  if (agent === undefined) {
+    const remedy = 'an agent is reached as ssh agent-NAME@box, with a key enrolled for it';
+    return complain(io, 'refused: ', `no agent has the uid ${io.uid}; ${remedy}`, EXIT.refused);
+  }
+  const wanted = given.options.get('agent');
+  if (wanted !== undefined && wanted !== agent.name) {
+    return complain(io, 'refused: ', `uid ${io.uid} is agent ${agent.name} and no other`, EXIT.refused);
+  }
+  return joined(io, `${io.paths.agentDoors}/${agent.name}/mcp.sock`);
+}
+
+function joined(io: Io, path: string): Promise<ExitCode> {
+  return new Promise((resolve) => {
+    let connected = false;
+    let settled = false;
+    const socket = connect({ path, allowHalfOpen: true }, () => {
+      connected = true;
+    });
+    const finish = (code: ExitCode): void => {
+      if (settled) return;
+      settled = true;
+      socket.destroy();
+      io.stdin.unpipe(socket);
+      io.stdin.pause();
+      resolve(code);
+    };
+    socket.on('error', (fault: NodeJS.ErrnoException) => {
+      if (!connected) complain(io, 'unavailable: ', unreachable(fault, path), EXIT.unavailable);
+      finish(connected ? EXIT.ok : EXIT.unavailable);
+    });
+    socket.on('close', () => finish(EXIT.ok));
+    // When either side ends, what the other has still to say is passed on first: pipe() ends the socket after our input has ended,
+    // and the door closes when its last answer is written.
+    io.stdin.pipe(socket);
+    socket.pipe(process.stdout, { end: false });
+    socket.on('end', () => finish(EXIT.ok));
+    io.stop.addEventListener('abort', () => finish(EXIT.ok), { once: true });
+  });
+}
+
+function complain(io: Io, what: string, why: string, exit: ExitCode): ExitCode {
+  io.screen.complain(styled(what, 'red'), why);
+  return exit;
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import { type AgentName, type PackName, parseAgentName, parsePackName } from '../identity/ids.ts';
+import type { CallLimits } from '../sandbox/permit.ts';
+import { type AgentType, type CapabilityJudge, type SliceLimits, tasksCount } from './agent-type.ts';
+import type { Mode, Problem } from './declared.ts';
+import { programProblem } from './program.ts';
+import { bytesOf, bytesText, durationText, millisOf, percentOf, percentText } from './quantities.ts';
+import { loadYaml } from './strict-yaml.ts';
+
+/** What one agent file says, checked against its type: the type's word narrowed, never widened. */
+export type AgentDeclaration = {
+  readonly file: string;
+  /** Line of `name`, for problems that two files have with each other. */
+  readonly line: number;
+  readonly name: AgentName;
+  readonly pack: PackName;
+  readonly type: AgentType;
+  readonly mode: Mode;
+  readonly program: readonly string[] | null;
+  readonly start: 'boot' | 'manual';
+  readonly capabilities: readonly string[];
+  readonly limits: CallLimits;
+  readonly slice: SliceLimits;
+  readonly description: string;
+};
+
+// For the published schema only: identity/ids.ts is what decides.
+const NAME_FORM = '^[a-z][a-z0-9_]{0,30}$';
+
+/** The shape of an agent file. Published as docs/agent-file.schema.json. */
+export const agentFile = z.strictObject({
+  name: z.string().meta({ description: 'The agent’s name: a-z, then a-z, 0-9 and _, at most 31 characters.', pattern: NAME_FORM }),
+  pack: z.string().meta({ pattern: NAME_FORM }).optional()
+    .describe('The pack it belongs to; `main` if left out. A pack can be stopped as one.'),
+  type: z.string().describe('Its type, which sets the ceiling of what it can ever hold.'),
+  description: z.string().max(500).optional().describe('For people. Nothing reads it.'),
+  mode: z.string().meta({ enum: ['mediated'] }).optional().describe('Every effect of a mediated agent goes through its door.'),
+  program: z.array(z.string().max(4096)).min(1).max(64).optional()
+    .describe('A program of the image (absolute path below /usr) and its arguments. Left out: the agent connects from elsewhere.'),
+  start: z.enum(['boot', 'manual']).optional().describe('Whether its program starts with the machine; `manual` if left out.'),
+  capabilities: z.array(z.string().min(1).max(4096)).max(256).optional()
+    .describe('What it holds from the start, each inside the type’s ceiling. Left out: the type’s own list.'),
+  limits: z.strictObject({
+    timeout: durationText.optional().describe('The longest one call may take.'),
+    memory: bytesText.optional().describe('The memory of one call.'),
+    tasks: tasksCount.optional().describe('The processes and threads of one call.'),
+    output: bytesText.optional().describe('What is kept of stdout and of stderr, each.'),
+  }).optional().describe('Limits of one call. They may only narrow the type’s.'),
+  slice: z.strictObject({
+    memory: bytesText.optional(),
+    tasks: tasksCount.optional(),
+    cpu: percentText.optional().describe('100% is one CPU.'),
+  }).optional().describe('Limits of the agent as a whole, calls included. They may only narrow the type’s.'),
+});
+
+export type ParsedAgent =
+  | { readonly ok: true; readonly agent: AgentDeclaration }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Whoever can write a layer wrote the text: everything is checked, nothing is corrected. */
+export function parseAgentFile(
+  file: string,
+  text: string,
+  types: ReadonlyMap<string, AgentType>,
+  judge: CapabilityJudge,
+): ParsedAgent {
+  const loaded = loadYaml(file, text, agentFile);
+  if (!loaded.ok) return loaded;
+  const said = loaded.value;
+  const problems: Problem[] = [];
+  const complain = (path: readonly PropertyKey[], message: string): void => {
+    problems.push({ file, line: loaded.lineOf(path), message });
+  };
+
+  const name = parseAgentName(said.name);
+  if (!name.ok) complain(['name'], name.error);
+  const pack = parsePackName(said.pack ?? 'main');
+  if (!pack.ok) complain(['pack'], pack.error);
+  if (said.mode === 'contained') {
+    // R103: a mode is a promise about the record, and nothing records yet what a contained agent does by itself.
+    complain(['mode'], 'mode `contained` cannot be honest until the kernel records what an agent does with its own hands; it is planned. '
+      + 'Use `mediated`');
+  } else if (said.mode !== undefined && said.mode !== 'mediated') {
+    complain(['mode'], 'mode must be `mediated`');
+  }
+  const program = said.program ?? null;
+  const wrong = program === null ? null : programProblem(program);
+  if (wrong !== null) complain(wrong.index === null ? ['program'] : ['program', wrong.index], wrong.message);
+  if (program === null && said.start === 'boot') complain(['start'], 'there is no `program` to start at boot; add one or use `manual`');
+
+  const type = types.get(said.type);
+  if (type === undefined) {
+    const known = [...types.keys()].sort().join(', ') || 'none could be read';
+    complain(['type'], `unknown type ${JSON.stringify(said.type)}; known types: ${known}`);
+  }
+  if (type === undefined || !name.ok || !pack.ok) return { ok: false, problems };
+
+  const seen = new Set<string>();
+  const capabilities = (said.capabilities ?? type.capabilities).map((capability, i) => {
+    const judged = judge.within(type.ceiling, capability);
+    if (!judged.ok) complain(['capabilities', i], `${judged.error} (type ${type.name})`);
+    else if (seen.has(judged.value)) complain(['capabilities', i], `${JSON.stringify(capability)} stands here a second time`);
+    if (judged.ok) seen.add(judged.value);
+    return judged.ok ? judged.value : capability;
+  });
+
+  const narrow = <T>(path: readonly string[], asked: T | undefined, value: (asked: T) => number, most: number, shown: string): number => {
+    if (asked === undefined) return most;
+    if (value(asked) > most) complain(path, `${path.join('.')} may only narrow the type's ${shown}`);
+    return Math.min(value(asked), most);
+  };
+  const call = said.limits ?? {};
+  const most = type.limits;
+  const limits: CallLimits = {
+    timeoutMs: narrow(['limits', 'timeout'], call.timeout, millisOf, most.timeoutMs, `${most.timeoutMs / 1000}s`),
+    memoryMax: narrow(['limits', 'memory'], call.memory, bytesOf, most.memoryMax, mebibytes(most.memoryMax)),
+    tasksMax: narrow(['limits', 'tasks'], call.tasks, Number, most.tasksMax, String(most.tasksMax)),
+    outputMax: narrow(['limits', 'output'], call.output, bytesOf, most.outputMax, `${most.outputMax / 1024}K`),
+  };
+  const whole = said.slice ?? {};
+  const all = type.slice;
+  const slice: SliceLimits = {
+    memoryMax: narrow(['slice', 'memory'], whole.memory, bytesOf, all.memoryMax, mebibytes(all.memoryMax)),
+    tasksMax: narrow(['slice', 'tasks'], whole.tasks, Number, all.tasksMax, String(all.tasksMax)),
+    cpuPercent: narrow(['slice', 'cpu'], whole.cpu, percentOf, all.cpuPercent, `${all.cpuPercent}%`),
+  };
+  if (problems.length > 0) return { ok: false, problems };
+  const agent: AgentDeclaration = {
+    file,
+    line: loaded.lineOf(['name']),
+    name: name.value,
+    pack: pack.value,
+    type,
+    mode: 'mediated',
+    program,
+    start: said.start ?? 'manual',
+    capabilities,
+    limits,
+    slice,
+    description: said.description ?? '',
+  };
+  return { ok: true, agent };
+}
+
+function mebibytes(bytes: number): string {
+  return `${bytes / 1024 ** 2}M`;
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type AgentDeclaration, parseAgentFile } from './agent-file.ts';
+import { type AgentType, callLabelOf, type CapabilityJudge, parseAgentType, typeNameOf } from './agent-type.ts';
+import type { Declared, DeclaredAgent, Problem } from './declared.ts';
+import { effectiveFiles, type LayerFile } from './layers.ts';
+import { assignSlots, SLOT_COUNT, type Slots, uidOfSlot } from './slots.ts';
+import { decodeText } from './text-file.ts';
+import { agentSlice, packSlice, type UnitFile, unitsOf } from './units.ts';
+
+export type DeclareInput = {
+  readonly types: readonly LayerFile[];
+  /** Weakest first. */
+  readonly layers: readonly (readonly LayerFile[])[];
+  readonly slots: Slots;
+  readonly judge: CapabilityJudge;
+  readonly workspaceOf: (agent: string) => string;
+  readonly doorOf: (agent: string) => string;
+};
+
+export type DeclareOutput = {
+  readonly declared: Declared;
+  readonly slots: Slots;
+  /** By agent; two agents of one pack both bring its slice. */
+  readonly unitsOf: ReadonlyMap<string, readonly UnitFile[]>;
+};
+
+/** From the bytes of the layers to everything that is to be written. Decides; touches nothing. */
+export function declareAgents(input: DeclareInput): DeclareOutput {
+  const problems: Problem[] = [];
+  const types = readTypes(input.types, input.judge, problems);
+  const effective = effectiveFiles(input.layers, SLOT_COUNT);
+  problems.push(...effective.problems);
+
+  const read: AgentDeclaration[] = [];
+  for (const { path, bytes } of effective.files) {
+    const text = decodeText(path, bytes);
+    const parsed = text.ok ? parseAgentFile(path, text.text, types, input.judge) : text;
+    if (parsed.ok && 'agent' in parsed) read.push(parsed.agent);
+    else if (!parsed.ok) problems.push(...parsed.problems);
+  }
+  const single = withoutTwins(read, problems);
+  const { slots, without } = assignSlots(input.slots, single.map(({ name }) => name));
+  for (const agent of single.filter(({ name }) => without.includes(name))) {
+    const message = `all ${SLOT_COUNT} slots for agents are taken, and a name keeps its slot for ever; use a name that has one`;
+    problems.push({ file: agent.file, line: agent.line, message });
+  }
+  const agents: DeclaredAgent[] = [];
+  const units = new Map<string, readonly UnitFile[]>();
+  for (const declaration of single) {
+    const slot = slots.get(declaration.name);
+    if (slot === undefined) continue;
+    const agent = declaredAgent(declaration, slot, input.workspaceOf(declaration.name));
+    agents.push(agent);
+    const { slice, type } = declaration;
+    units.set(agent.name, unitsOf({ agent, slice, profiles: type.profiles, door: input.doorOf(agent.name) }));
+  }
+  return { declared: { agents, problems }, slots, unitsOf: units };
+}
+
+function readTypes(files: readonly LayerFile[], judge: CapabilityJudge, problems: Problem[]): ReadonlyMap<string, AgentType> {
+  const types = new Map<string, AgentType>();
+  for (const file of files) {
+    const refused = (message: string): void => void problems.push({ file: file.path, line: 1, message });
+    const name = typeNameOf(file.name);
+    if (!name.ok) {
+      refused(name.error);
+      continue;
+    }
+    if (!file.read.ok) {
+      refused(file.read.message);
+      continue;
+    }
+    const text = decodeText(file.path, file.read.bytes);
+    const parsed = text.ok ? parseAgentType(name.value, file.path, text.text, judge) : text;
+    if (parsed.ok && 'type' in parsed) types.set(name.value, parsed.type);
+    else if (!parsed.ok) problems.push(...parsed.problems);
+  }
+  return types;
+}
+
+// Which of two files means the agent cannot be known, so neither is believed.
+function withoutTwins(read: readonly AgentDeclaration[], problems: Problem[]): readonly AgentDeclaration[] {
+  return read.filter((agent) => {
+    const twin = read.find((other) => other !== agent && other.name === agent.name);
+    if (twin === undefined) return true;
+    const message = `the agent name ${JSON.stringify(agent.name)} is also used in ${twin.file}:${twin.line}; rename one of them`;
+    problems.push({ file: agent.file, line: agent.line, message });
+    return false;
+  });
+}
+
+function declaredAgent(said: AgentDeclaration, slot: number, workspace: string): DeclaredAgent {
+  const { name, pack, type, mode, program, start, capabilities, limits } = said;
+  const slices = `/agents.slice/${packSlice(said)}/${agentSlice(said)}`;
+  return {
+    name,
+    pack,
+    type: type.name,
+    mode,
+    uid: uidOfSlot(slot),
+    program,
+    start,
+    capabilities,
+    ceiling: type.ceiling,
+    limits,
+    workspace,
+    peers: { agent: `${slices}/holdfast-agent@${name}.service`, remote: '/system.slice/ssh.service' },
+    callLabel: callLabelOf(type.profiles),
+  };
+}

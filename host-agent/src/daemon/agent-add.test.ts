@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { declare, runUnder } from '../declare.ts';
+import { EMPTY_BOOK } from '../capability/grant.ts';
+import type { Declared } from '../config/declared.ts';
+import { answerOperator } from '../door/operator-door.ts';
+import type { OperatorDoorPorts } from '../door/operator-ports.ts';
+import { agentFileLayer } from '../effects/agent-file-layer.ts';
+import { pathsUnder } from '../effects/paths.ts';
+import { noManager } from '../effects/systemctl.ts';
+import type { AgentName, GrantId, OperatorName } from '../identity/ids.ts';
+import { accept, refuse, type Result } from '../identity/result.ts';
+import type { EntryDraft } from '../ledger/entry.ts';
+
+// The operators' door with the real layer of files and the real holdfast-declare; only systemd, which would run it, is not there.
+
+const SHIPPED = new URL('../../../rootfs-overlay/usr/lib/holdfast/', import.meta.url).pathname;
+let root = '';
+let declared: Declared;
+let drafts: EntryDraft[] = [];
+let systemdFails: string | null = null;
+let ports: OperatorDoorPorts;
+
+beforeEach(() => {
+  process.umask(0o022);
+  root = mkdtempSync('/tmp/holdfast-add-');
+  const paths = pathsUnder(root);
+  for (const part of ['types', 'agents.d']) {
+    mkdirSync(join(root, 'usr/lib/holdfast', part), { recursive: true });
+    for (const name of readdirSync(join(SHIPPED, part))) writeFileSync(join(root, 'usr/lib/holdfast', part, name), readFileSync(join(SHIPPED, part, name)));
+  }
+  for (const layer of paths.agentLayers) mkdirSync(layer, { recursive: true });
+  chmodSync(paths.operatorAgentLayer, 0o755);
+  drafts = [];
+  systemdFails = null;
+  declared = declare(runUnder(root, noManager()));
+  const fine = async (): Promise<Result<null>> => accept(null);
+  ports = {
+    version: '0',
+    boot: 'boot',
+    operators: () => [{ name: 'anna' as OperatorName, uid: 30_200, roles: ['admin'] }],
+    declared: () => declared,
+    ceilingOf: () => refuse('not asked here'),
+    now: () => 0,
+    newGrantId: () => 'g' as GrantId,
+    record: async (draft) => {
+      drafts.push(draft);
+      return accept(null);
+    },
+    grants: () => EMPTY_BOOK,
+    replaceGrants: () => accept(null),
+    endGrant: () => accept(null),
+    requests: () => [],
+    replaceRequests: () => undefined,
+    units: { startUnit: fine, stopUnit: fine, unitState: async () => accept({ active: 'inactive' }) },
+    files: agentFileLayer(paths.operatorAgentLayer),
+    redeclare: async () => {
+      if (systemdFails !== null) return refuse(systemdFails);
+      declared = declare(runUnder(root, noManager()));
+      return accept(declared);
+    },
+    oneAtATime: (work) => work(),
+    posture: async () => [],
+    sessionsOf: () => 0,
+  };
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const add = (file: string, replace = false): ReturnType<typeof answerOperator> => answerOperator(ports, 30_200, { op: 'agent-add', file, replace });
+const remove = (agent: string): ReturnType<typeof answerOperator> => answerOperator(ports, 30_200, { op: 'agent-remove', agent });
+const names = (): readonly string[] => declared.agents.map(({ name }) => name).sort();
+const said = (): readonly unknown[] => drafts.map(({ data }) => data['what']);
+const file = (name: string): string => ports.files.pathOf(name as AgentName);
+
+test('an agent comes and goes by its file, and both are on record with the person', async () => {
+  expect(await add('name: reporter\ntype: task\n')).toEqual({ ok: true, value: { agent: 'reporter' } });
+  expect(names()).toEqual(['demo', 'reporter']);
+  expect(readFileSync(file('reporter'), 'utf8')).toBe('name: reporter\ntype: task\n');
+  expect(await remove('reporter')).toEqual({ ok: true, value: null });
+  expect(names()).toEqual(['demo']);
+  expect(said()).toEqual(['agent file added', 'agent file removed']);
+  expect(drafts.every(({ actor }) => actor.type === 'user' && actor.id === 'anna')).toBe(true);
+});
+
+test.each([
+  ['an unknown key', 'name: reporter\ntype: task\ncolour: red\n', 'line 3'],
+  ['an unknown type', 'name: reporter\ntype: emperor\n', 'line 2: unknown type "emperor"'],
+  ['more than the type may hold', 'name: reporter\ntype: task\ncapabilities:\n  - fs:write:/etc/**\n', 'line 4'],
+])('%s: the line is named, the file is taken back, everybody else stays', async (_what, text, why) => {
+  const told = await add(text);
+  expect(told).toMatchObject({ ok: false, error: expect.stringContaining(why) });
+  expect(told).toMatchObject({ error: expect.stringContaining('reporter is not declared') });
+  expect(existsSync(file('reporter'))).toBe(false);
+  expect([names(), declared.problems]).toEqual([['demo'], []]);
+  expect(said()).toEqual(['agent file added', 'agent file withdrawn']);
+});
+
+test.each([
+  ['no YAML', 'name: [', 'line 1'],
+  ['no name', 'type: task\n', 'name'],
+  ['a name that is a path', 'name: ../../etc/x\n', 'line 1: an agent name must start with a-z'],
+  ['a name twice', 'name: a\nname: b\n', 'line 2'],
+  ['an anchor', 'name: &a x\n', 'line 1'],
+])('%s: refused before anything is touched', async (_what, text, why) => {
+  expect(await add(text)).toMatchObject({ ok: false, error: expect.stringContaining(why) });
+  expect(drafts).toEqual([]);
+  expect(readdirSync(pathsUnder(root).operatorAgentLayer)).toEqual([]);
+});
+
+test('what is there is replaced only when that is asked, and comes back when the new file is bad', async () => {
+  await add('name: reporter\ntype: task\n');
+  expect(await add('name: reporter\ntype: dev\n')).toMatchObject({ ok: false, error: expect.stringContaining('say --replace') });
+  expect(await add('name: reporter\ntype: emperor\n', true)).toMatchObject({ ok: false });
+  expect(declared.agents.find(({ name }) => name === 'reporter')?.type).toBe('task');
+  expect(await add('name: reporter\ntype: dev\n', true)).toMatchObject({ ok: true });
+  expect(declared.agents.find(({ name }) => name === 'reporter')?.type).toBe('dev');
+});
+
+test('without systemd nothing is left behind', async () => {
+  systemdFails = 'cannot start holdfast-declare.service: no bus';
+  expect(await add('name: reporter\ntype: task\n')).toMatchObject({ ok: false, error: expect.stringContaining('no bus') });
+  expect(existsSync(file('reporter'))).toBe(false);
+});
+
+test('an agent of the image is not the operators’ to remove; nobody is a clear no', async () => {
+  expect(await remove('demo')).toMatchObject({ ok: false, error: expect.stringContaining('declared by the image') });
+  expect(await remove('nobody')).toMatchObject({ ok: false, error: expect.stringContaining('no agent is named nobody') });
+  expect(names()).toEqual(['demo']);
+});

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+import { basename, dirname } from 'node:path';
+import { fstatSync } from 'node:fs';
+import { formatCapability, parseCapability } from './capability/capability.ts';
+import { parseCeiling, withinCeiling } from './capability/ceiling.ts';
+import type { CapabilityJudge } from './config/agent-type.ts';
+import type { Declared, DeclaredAgent, Problem } from './config/declared.ts';
+import { declareAgents } from './config/declare-agents.ts';
+import type { UnitFile } from './config/units.ts';
+import { imageAccounts } from './effects/account-names.ts';
+import { readLayer } from './effects/agent-files.ts';
+import { pathsUnder } from './effects/paths.ts';
+import {
+  errnoOf, makeDirectory, namesIn, removeEmptyDirectory, removeName, replaceFile, withDirectory, withMadeDirectory,
+} from './effects/rooted-files.ts';
+import { readSlots, writeSlots } from './effects/slots-file.ts';
+import { noManager, systemctl, type UnitVerbs } from './effects/systemctl.ts';
+import { agentsWithUnits, syncUnits } from './effects/unit-writer.ts';
+import { accept } from './identity/result.ts';
+import { takeRoot } from './root-option.ts';
+
+// holdfast-declare: root, once at boot and after each change of a layer. The only writer of units. It speaks to no agent.
+
+export const capabilityJudge: CapabilityJudge = {
+  wellFormed: (text) => {
+    const capability = parseCapability(text);
+    return capability.ok ? accept(formatCapability(capability.value)) : capability;
+  },
+  within: (declared, text) => {
+    const capability = parseCapability(text);
+    if (!capability.ok) return capability;
+    const ceiling = parseCeiling(declared);
+    if (!ceiling.ok) return ceiling;
+    const held = withinCeiling(ceiling.value, capability.value);
+    return held.ok ? accept(formatCapability(capability.value)) : held;
+  },
+};
+
+type Run = {
+  readonly root: string;
+  readonly paths: ReturnType<typeof pathsUnder>;
+  readonly verbs: UnitVerbs;
+  /** Who runs this: root on the machine. Only root can give files to others; a test's own user keeps them. */
+  readonly self: number;
+  readonly holdfast: number;
+};
+
+export async function main(args: readonly string[]): Promise<void> {
+  const { root } = takeRoot(args);
+  const declared = declare(runUnder(root, root === '' ? systemctl() : noManager()));
+  for (const { file, line, message } of declared.problems) process.stderr.write(`${file}:${line}: ${message}\n`);
+  if (declared.problems.length > 0 && declared.agents.length === 0) process.exitCode = 1;
+}
+
+export function runUnder(root: string, verbs: UnitVerbs): Run {
+  const self = process.geteuid?.() ?? 0;
+  const holdfast = imageAccounts(root).uidOf('holdfast');
+  if (holdfast === null && root === '') throw new Error('cannot declare agents: the image has no user holdfast');
+  return { root, paths: pathsUnder(root), verbs, self, holdfast: holdfast ?? self };
+}
+
+/** One run, from the layers to running sockets. Run twice it changes nothing the second time. */
+export function declare({ root, paths, verbs, self, holdfast }: Run): Declared {
+  const held = readSlots(root, paths.slots, self);
+  if (!held.ok) throw new Error(`cannot declare agents: ${held.error}`);
+  const owners = [0, self, holdfast];
+  const types = readLayer(root, paths.types, [0, self]);
+  const layers = paths.agentLayers.map((path) => readLayer(root, path, path === paths.operatorAgentLayer ? owners : [0, self]));
+  const { declared: read, slots, unitsOf } = declareAgents({
+    types: types.files,
+    layers: layers.map(({ files }) => files),
+    slots: held.value,
+    judge: capabilityJudge,
+    workspaceOf: (agent) => `${paths.workspaces}/${agent}`,
+    doorOf: (agent) => `${paths.agentDoors}/${agent}`,
+  });
+  if (slots.size !== held.value.size) writeSlots(root, paths.slots, slots);
+
+  const problems: Problem[] = [...types.problems, ...layers.flatMap((layer) => layer.problems), ...read.problems];
+  const agents = read.agents.filter((agent) => {
+    const message = makeFolders(root, paths, agent, self, holdfast);
+    if (message !== null) problems.push({ file: `${paths.workspaces}/${agent.name}`, line: 1, message });
+    return message === null;
+  });
+  const declared: Declared = { agents, problems };
+  const gone = agentsWithUnits(root, paths.units).filter((name) => !agents.some((agent) => agent.name === name));
+
+  // First the word that closes the doors of agents that are gone, then their processes, then what they ran by.
+  withMadeDirectory(root, dirname(paths.declaredAgents), (directory) => {
+    replaceFile(directory, basename(paths.declaredAgents), `${JSON.stringify(declared, null, 2)}\n`, { mode: 0o644 });
+  });
+  verbs.stop(gone.flatMap(processesOf));
+  const wanted = new Map<string, UnitFile>();
+  for (const { name } of agents) for (const unit of unitsOf.get(name) ?? []) wanted.set(unit.path, unit);
+  const changes = syncUnits(root, paths.units, [...wanted.values()], self);
+  if (changes.written.length + changes.removed.length > 0) verbs.reload();
+  // What runs must be what is declared: a service whose drop-in changed runs under its old user or profile until it starts again.
+  verbs.restartRunning(changes.written.filter((folder) => folder.endsWith('.service.d')).map((folder) => folder.slice(0, -'.d'.length)));
+  verbs.start(agents.map(({ name }) => `holdfast-runner@${name}.socket`));
+  closeDoors(root, paths.agentDoors, agents);
+  return declared;
+}
+
+function processesOf(name: string): readonly string[] {
+  return [`holdfast-agent@${name}.service`, `holdfast-runner@${name}.socket`, `holdfast-runner@${name}.service`];
+}
+
+/** Why an agent's folders cannot be had; null when they are there. */
+function makeFolders(root: string, paths: Run['paths'], agent: DeclaredAgent, self: number, holdfast: number): string | null {
+  const slot = { uid: agent.uid, gid: agent.uid };
+  const own = self === 0;
+  try {
+    const before = own ? ownerOf(root, agent.workspace) : null;
+    // The name would get another name's files: the record of slots was lost or changed.
+    if (before !== null && before !== 0 && before !== agent.uid) {
+      return `the workspace belongs to uid ${before}, and the agent has uid ${agent.uid}; move it away, or give it to that uid as root`;
+    }
+    withMadeDirectory(root, paths.workspaces, () => undefined);
+    makeDirectory(root, agent.workspace, 0o700, own ? slot : null);
+    makeDirectory(root, `${paths.agentDoors}/${agent.name}`, 0o2750, own ? { uid: holdfast, gid: agent.uid } : null);
+    return null;
+  } catch (fault) {
+    return `the agent's folders cannot be made (${errnoOf(fault)})`;
+  }
+}
+
+function ownerOf(root: string, path: string): number | null {
+  try {
+    return withDirectory(root, path, (directory) => fstatSync(directory).uid);
+  } catch (fault) {
+    if (errnoOf(fault) === 'ENOENT') return null;
+    throw fault;
+  }
+}
+
+// A door's folder belongs to holdfast: names in it are removed, nothing in it is followed. Workspaces stay for ever.
+function closeDoors(root: string, doors: string, agents: readonly DeclaredAgent[]): void {
+  const stale = withMadeDirectory(root, doors, namesIn).filter((name) => !agents.some((agent) => agent.name === name));
+  for (const name of stale) {
+    try {
+      withDirectory(root, `${doors}/${name}`, (directory) => {
+        for (const entry of namesIn(directory)) removeName(directory, entry);
+      });
+      withDirectory(root, doors, (directory) => removeEmptyDirectory(directory, name));
+    } catch (fault) {
+      process.stderr.write(`${doors}/${name}:1: the door of an agent that is gone cannot be removed (${errnoOf(fault)})\n`);
+    }
+  }
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import { allGrants } from '../capability/grant.ts';
+import { loadYaml } from '../config/strict-yaml.ts';
+import type { DeclaredAgent, Problem } from '../config/declared.ts';
+import { parseAgentName, type AgentName } from '../identity/ids.ts';
+import type { OperatorPrincipal } from '../identity/principal.ts';
+import { accept, refuse, type Result } from '../identity/result.ts';
+import { sha256Hex } from '../ledger/digest.ts';
+import { declaredAgent, draftBy, type OperatorDoorPorts } from './operator-ports.ts';
+import { viewOf } from './operator-grants.ts';
+import type { AgentView, OperatorAnswer } from './operator-wire.ts';
+
+/** Only where the file must lie is read here; what it says is holdfast-declare's to judge. */
+const named = z.object({ name: z.string() });
+
+export function agentUnit(agent: AgentName): string {
+  return `holdfast-agent@${agent}.service`;
+}
+
+export function runnerUnit(agent: AgentName): string {
+  return `holdfast-runner@${agent}.service`;
+}
+
+export async function agentViews(ports: OperatorDoorPorts): Promise<readonly AgentView[]> {
+  const now = ports.now();
+  const grants = allGrants(ports.grants()).filter((grant) => now < grant.notAfter);
+  return Promise.all(
+    ports.declared().agents.map(async (agent) => ({
+      name: agent.name,
+      pack: agent.pack,
+      type: agent.type,
+      mode: agent.mode,
+      state: await stateOf(ports, agent),
+      sessions: ports.sessionsOf(agent.name),
+      capabilities: agent.capabilities,
+      grants: grants.filter((grant) => grant.agent === agent.name).map((grant) => viewOf(grant, now)),
+    })),
+  );
+}
+
+async function stateOf(ports: OperatorDoorPorts, agent: DeclaredAgent): Promise<string> {
+  if (agent.program === null) return 'remote';
+  const state = await ports.units.unitState(agentUnit(agent.name));
+  return state.ok ? state.value.active : 'unknown';
+}
+
+export async function startAgent(ports: OperatorDoorPorts, operator: OperatorPrincipal, text: string): Promise<OperatorAnswer<null>> {
+  const agent = declaredAgent(ports, text);
+  if (!agent.ok) return agent;
+  const { name, program } = agent.value;
+  if (program === null) return refuse(`${name} has no program of its own: it connects from elsewhere (ssh agent-${name}@box)`);
+  const started = await ports.units.startUnit(agentUnit(name));
+  if (!started.ok) return started;
+  const recorded = await ports.record(draftBy(operator, 'agent.started', { agent: name }));
+  if (recorded.ok) return accept(null);
+  await ports.units.stopUnit(agentUnit(name));
+  return refuse(`${name} is stopped again, for its start cannot be recorded: ${recorded.error}`);
+}
+
+/** Stopping never waits for the ledger: whoever pulls a plug wants it pulled. */
+export async function stopAgent(ports: OperatorDoorPorts, operator: OperatorPrincipal, text: string): Promise<OperatorAnswer<null>> {
+  const agent = declaredAgent(ports, text);
+  if (!agent.ok) return agent;
+  const { name, program } = agent.value;
+  if (program === null) return refuse(`${name} has no program of its own to stop`);
+  const stopped = await ports.units.stopUnit(agentUnit(name));
+  if (!stopped.ok) return stopped;
+  const recorded = await ports.record(draftBy(operator, 'agent.stopped', { agent: name }));
+  return recorded.ok ? accept(null) : refuse(`${name} is stopped, but that cannot be recorded: ${recorded.error}`);
+}
+
+type Added = OperatorAnswer<{ readonly agent: string }>;
+
+export async function addAgent(ports: OperatorDoorPorts, operator: OperatorPrincipal, text: string, replace: boolean): Promise<Added> {
+  // Two at once would each take the other's file for what was there before.
+  return ports.oneAtATime(() => add(ports, operator, text, replace));
+}
+
+async function add(ports: OperatorDoorPorts, operator: OperatorPrincipal, text: string, replace: boolean): Promise<Added> {
+  const said = loadYaml('the file', text, named);
+  if (!said.ok) return refuse(words(said.problems));
+  const name = parseAgentName(said.value.name);
+  if (!name.ok) return refuse(`line ${said.lineOf(['name'])}: ${name.error}`);
+  const before = await ports.files.read(name.value);
+  if (!before.ok) return before;
+  if (!replace && (before.value !== null || declaredAgent(ports, name.value).ok)) {
+    return refuse(`an agent named ${name.value} is declared already; to put this file in its place, say --replace`);
+  }
+  const recorded = await ports.record(
+    draftBy(operator, 'configuration.changed', {
+      what: before.value === null ? 'agent file added' : 'agent file replaced',
+      agent: name.value,
+      digest: sha256Hex(new TextEncoder().encode(text)),
+    }),
+  );
+  if (!recorded.ok) return refuse(`nothing is changed, for it cannot be recorded: ${recorded.error}`);
+  const written = await ports.files.write(name.value, text);
+  const declared = written.ok ? await declaredFrom(ports, name.value) : written;
+  if (declared.ok) return accept({ agent: name.value });
+  return withdrawn(ports, operator, name.value, before.value, declared.error);
+}
+
+/** Declared as the file says, or why not. A run of holdfast-declare that began before the file lay there says neither: once more then. */
+async function declaredFrom(ports: OperatorDoorPorts, name: AgentName): Promise<Result<null>> {
+  for (let turn = 0; turn < 3; turn += 1) {
+    const declared = await ports.redeclare();
+    if (!declared.ok) return declared;
+    const problems = declared.value.problems.filter((p) => p.file === ports.files.pathOf(name));
+    if (problems.length > 0) return refuse(words(problems));
+    if (declared.value.agents.some((a) => a.name === name)) return accept(null);
+  }
+  return refuse(`holdfast-declare says nothing about ${name}; its journal says why`);
+}
+
+async function withdrawn(
+  ports: OperatorDoorPorts,
+  operator: OperatorPrincipal,
+  name: AgentName,
+  before: string | null,
+  why: string,
+): Promise<OperatorAnswer<never>> {
+  const back = before === null ? await ports.files.remove(name) : await ports.files.write(name, before);
+  const again = back.ok ? await ports.redeclare() : back;
+  const what = before === null ? 'agent file withdrawn' : 'agent file put back';
+  const data = { what, agent: name, why: why.slice(0, 1_024).toWellFormed() };
+  const recorded = await ports.record(draftBy(operator, 'configuration.changed', data));
+  const rest = [back, again, recorded].flatMap((step) => (step.ok ? [] : [step.error]));
+  return refuse([`${name} is not declared: ${why}`, ...rest].join('; '));
+}
+
+export async function removeAgent(ports: OperatorDoorPorts, operator: OperatorPrincipal, text: string): Promise<OperatorAnswer<null>> {
+  return ports.oneAtATime(() => remove(ports, operator, text));
+}
+
+async function remove(ports: OperatorDoorPorts, operator: OperatorPrincipal, text: string): Promise<OperatorAnswer<null>> {
+  const name = parseAgentName(text);
+  if (!name.ok) return name;
+  const file = await ports.files.read(name.value);
+  if (!file.ok) return file;
+  if (file.value === null) {
+    const known = declaredAgent(ports, name.value);
+    return known.ok ? refuse(`${name.value} is declared by the image; it can be stopped: holdfast agent stop ${name.value}`) : known;
+  }
+  const recorded = await ports.record(draftBy(operator, 'configuration.changed', { what: 'agent file removed', agent: name.value }));
+  if (!recorded.ok) return refuse(`nothing is changed, for it cannot be recorded: ${recorded.error}`);
+  const agent = declaredAgent(ports, name.value);
+  if (agent.ok && agent.value.program !== null) {
+    const stopped = await ports.units.stopUnit(agentUnit(name.value));
+    if (!stopped.ok) return stopped;
+  }
+  const removed = await ports.files.remove(name.value);
+  if (!removed.ok) return removed;
+  const declared = await ports.redeclare();
+  return declared.ok ? accept(null) : refuse(`the file of ${name.value} is removed, but: ${declared.error}`);
+}
+
+function words(problems: readonly Problem[]): string {
+  return problems.map((p) => `line ${p.line}: ${p.message}`).join('; ');
+}

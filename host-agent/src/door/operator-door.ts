@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { OperatorPrincipal } from '../identity/principal.ts';
+import { refuse, type Result } from '../identity/result.ts';
+import type { JsonValue } from '../ledger/entry.ts';
+import { addAgent, agentViews, removeAgent, startAgent, stopAgent } from './operator-agents.ts';
+import { giveGrant, grantViews, refuseRequest, requestViews, revokeGrant } from './operator-grants.ts';
+import type { OperatorDoorPorts } from './operator-ports.ts';
+import { operatorRequest, type OperatorAnswer, type OperatorRequest, type StatusView } from './operator-wire.ts';
+
+/** One request of a peer. `uid` is the kernel's word about who connected (R104); nothing in the message says who it is. */
+export async function answerOperator(ports: OperatorDoorPorts, uid: number, message: JsonValue): Promise<OperatorAnswer<JsonValue>> {
+  const operator = operatorOf(ports, uid);
+  if (!operator.ok) return operator;
+  const request = operatorRequest.safeParse(message);
+  if (!request.success) {
+    const issues = request.error.issues.map(({ path, message: what }) => `${path.join('.')} ${what}`).join('; ');
+    return refuse(`cannot read the request: ${issues.slice(0, 500)}`);
+  }
+  return answer(ports, operator.value, request.data);
+}
+
+/** Root is no person and has no entry; neither has anybody whom the seed did not name. */
+export function operatorOf(ports: Pick<OperatorDoorPorts, 'operators'>, uid: number): Result<OperatorPrincipal> {
+  const known = uid === 0 ? undefined : ports.operators().find((o) => o.uid === uid);
+  if (known === undefined) return refuse(`uid ${uid} is no operator of this machine; operators and their keys come with the seed`);
+  return { ok: true, value: { kind: 'operator', name: known.name, roles: known.roles } };
+}
+
+async function answer(ports: OperatorDoorPorts, operator: OperatorPrincipal, request: OperatorRequest): Promise<OperatorAnswer<JsonValue>> {
+  switch (request.op) {
+    case 'status':
+      return { ok: true, value: (await status(ports)) as unknown as JsonValue };
+    case 'agents':
+      return { ok: true, value: await agentViews(ports) };
+    case 'grant':
+      return giveGrant(ports, operator, request);
+    case 'grants':
+      return grantViews(ports, request.agent);
+    case 'revoke':
+      return revokeGrant(ports, operator, request.grant);
+    case 'requests':
+      return { ok: true, value: requestViews(ports) };
+    case 'refuse':
+      return refuseRequest(ports, operator, request.request, request.reason);
+    case 'agent-add':
+      return addAgent(ports, operator, request.file, request.replace);
+    case 'agent-remove':
+      return removeAgent(ports, operator, request.agent);
+    case 'agent-start':
+      return startAgent(ports, operator, request.agent);
+    case 'agent-stop':
+      return stopAgent(ports, operator, request.agent);
+  }
+}
+
+async function status(ports: OperatorDoorPorts): Promise<StatusView> {
+  const [posture, agents] = await Promise.all([ports.posture(), agentViews(ports)]);
+  const { version, boot } = ports;
+  return { version, boot, posture, agents, problems: ports.declared().problems, requests: requestViews(ports) };
+}

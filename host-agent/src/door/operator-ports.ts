@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Ceiling } from '../capability/ceiling.ts';
+import type { GrantBook } from '../capability/grant.ts';
+import type { RequestBook } from '../capability/request-book.ts';
+import type { Declared, DeclaredAgent, DeclaredOperator } from '../config/declared.ts';
+import { parseAgentName, type AgentName, type GrantId } from '../identity/ids.ts';
+import type { OperatorPrincipal } from '../identity/principal.ts';
+import { refuse, type Result } from '../identity/result.ts';
+import type { Actor, EntryDraft, JsonObject } from '../ledger/entry.ts';
+import type { PostureFact } from './operator-wire.ts';
+
+/** What the operators' door has of the world. */
+export type OperatorDoorPorts = {
+  readonly version: string;
+  readonly boot: string;
+  readonly operators: () => readonly DeclaredOperator[];
+  readonly declared: () => Declared;
+  readonly ceilingOf: (agent: DeclaredAgent) => Result<Ceiling>;
+  /** Milliseconds of the boot clock. */
+  readonly now: () => number;
+  readonly newGrantId: () => GrantId;
+  /** Answers when the entry is on disk. */
+  readonly record: (draft: EntryDraft) => Promise<Result<unknown>>;
+  /** What is judged with. Both changes hold at once; they are refused when the book cannot be kept over a restart. */
+  readonly grants: () => GrantBook;
+  readonly replaceGrants: (book: GrantBook) => Result<null>;
+  readonly endGrant: (id: GrantId) => Result<null>;
+  readonly requests: () => RequestBook;
+  readonly replaceRequests: (book: RequestBook) => void;
+  readonly units: UnitsPort;
+  readonly files: AgentFilesPort;
+  /** Runs holdfast-declare and reads what it made. */
+  readonly redeclare: () => Promise<Result<Declared>>;
+  /** For what must not be begun while the same is under way. */
+  readonly oneAtATime: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly posture: () => Promise<readonly PostureFact[]>;
+  readonly sessionsOf: (agent: AgentName) => number;
+};
+
+export type UnitsPort = {
+  readonly startUnit: (unit: string) => Promise<Result<null>>;
+  readonly stopUnit: (unit: string) => Promise<Result<null>>;
+  readonly unitState: (unit: string) => Promise<Result<{ readonly active: string }>>;
+};
+
+/** The operators' own layer of agent files. */
+export type AgentFilesPort = {
+  readonly pathOf: (agent: AgentName) => string;
+  /** Null when there is none. */
+  readonly read: (agent: AgentName) => Promise<Result<string | null>>;
+  readonly write: (agent: AgentName, text: string) => Promise<Result<null>>;
+  readonly remove: (agent: AgentName) => Promise<Result<null>>;
+};
+
+export function declaredAgent(ports: Pick<OperatorDoorPorts, 'declared'>, text: string): Result<DeclaredAgent> {
+  const name = parseAgentName(text);
+  if (!name.ok) return name;
+  const agent = ports.declared().agents.find((a) => a.name === name.value);
+  return agent === undefined ? refuse(`no agent is named ${name.value}; see: holdfast agent list`) : { ok: true, value: agent };
+}
+
+/** An entry about what a person did here. */
+export function draftBy(operator: OperatorPrincipal, kind: EntryDraft['kind'], data: JsonObject): EntryDraft {
+  return { kind, actor: actorOf(operator), trace: null, span: null, data };
+}
+
+export function actorOf(operator: OperatorPrincipal): Actor {
+  return { type: 'user', id: operator.name };
+}

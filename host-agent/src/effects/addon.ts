@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+import { constants } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { isSea } from 'node:sea';
+
+/** The native addon (host-agent/native/hostsys.c). Every function throws an Error with `code` when the kernel refuses. */
+export type Addon = {
+  /** SO_PEERCRED: who connected, as of connect(). */
+  readonly peerCred: (fd: number) => { readonly pid: number; readonly uid: number; readonly gid: number };
+  /** SO_PEERPIDFD. The caller closes it. */
+  readonly peerPidfd: (fd: number) => number;
+  readonly pidfdEnded: (pidfd: number) => boolean;
+  readonly bootMillis: () => number;
+  /** Both ends close-on-exec; the caller closes them. */
+  readonly pipeFds: () => { readonly read: number; readonly write: number };
+  /** sd_notify: one datagram to systemd's socket. */
+  readonly notify: (socketPath: string, text: string) => void;
+};
+
+let loaded: Addon | null = null;
+
+export function addon(): Addon {
+  loaded ??= load();
+  return loaded;
+}
+
+// The file lies with our own binary under verity (bin/holdfast, lib/hostsys.node), or where build.sh puts it in a checkout.
+// No setting and no environment variable names it: whoever chose the file would run code in every role.
+function load(): Addon {
+  const file = isSea()
+    ? resolve(dirname(process.execPath), '../lib/hostsys.node')
+    : resolve(import.meta.dirname, '../../../build/native/hostsys.node');
+  const module: { exports: unknown } = { exports: {} };
+  process.dlopen(module, file, constants.dlopen.RTLD_NOW);
+  return module.exports as Addon;
+}

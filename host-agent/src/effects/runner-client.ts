@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+import { connect, type Socket } from 'node:net';
+import { refuse, type Result } from '../identity/result.ts';
+import type { JsonObject, JsonValue } from '../ledger/entry.ts';
+import type { Permit, Receipt, RunResult } from '../sandbox/permit.ts';
+import { MAX_LINE, readJsonLines, writeJsonLine } from './json-lines.ts';
+import { parseRunResult } from './run-wire.ts';
+
+export type RunnerConnection = {
+  /** The error of a refusal starts with the runner's code and a colon (RunRefusal), or with `connection:`. */
+  readonly run: (permit: Permit, receipt: Receipt, stdin: Uint8Array | null) => Promise<Result<RunResult>>;
+  /** Ends every call that still runs over this connection. */
+  readonly close: () => void;
+};
+
+/** Connects at the first call, and anew at the next one after the runner has gone: its socket starts it. */
+export function connectRunner(path: string): RunnerConnection {
+  const waiting = new Map<number, (result: Result<RunResult>) => void>();
+  let socket: Socket | null = null;
+  let closed = false;
+  let next = 1;
+
+  function lose(why: string): void {
+    socket = null;
+    const all = [...waiting.values()];
+    waiting.clear();
+    for (const settle of all) settle(refuse(`connection: the runner went away before its answer: ${why}`));
+  }
+
+  function open(): Socket {
+    const opened = connect(path);
+    let why = 'it closed the connection';
+    opened.on('error', (fault) => (why = fault.message));
+    opened.on('close', () => socket === opened && lose(why));
+    readJsonLines(opened, { maxBytes: MAX_LINE, onValue: (value) => answer(value, opened), onViolation: (reason) => (why = reason) });
+    return opened;
+  }
+
+  function answer(value: JsonValue, from: Socket): void {
+    const o: JsonObject = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
+    const settle = typeof o['id'] === 'number' ? waiting.get(o['id']) : undefined;
+    // An answer that nobody waits for: the two sides no longer agree on which is which (B12).
+    if (settle === undefined) return void from.destroy();
+    waiting.delete(o['id'] as number);
+    settle(o['ok'] === true ? parseRunResult(o['result']) : refuse(`${String(o['error'])}: ${String(o['message'])}`));
+  }
+
+  return {
+    run(permit, receipt, stdin) {
+      if (closed) return Promise.resolve(refuse('connection: it was closed'));
+      socket ??= open();
+      const to = socket;
+      const id = next++;
+      return new Promise((resolve) => {
+        waiting.set(id, resolve);
+        const request = { id, op: 'run', permit, receipt, stdin: stdin === null ? null : Buffer.from(stdin).toString('base64') };
+        if (!writeJsonLine(to, request as unknown as JsonValue) && waiting.delete(id)) {
+          resolve(refuse('connection: the runner does not take requests'));
+        }
+      });
+    },
+    close() {
+      closed = true;
+      socket?.destroy();
+    },
+  };
+}

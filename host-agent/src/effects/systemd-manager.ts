@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Message, sessionBus, type MessageBus, type MessageLike, type Variant } from 'dbus-next';
+import { accept, refuse, type Result } from '../identity/result.ts';
+
+export type UnitState = {
+  readonly active: string;
+  readonly sub: string;
+  readonly load: string;
+  /** RFC 3339; null when the unit never changed its state in this boot. */
+  readonly since: string | null;
+};
+
+export type SystemdManager = {
+  /** Both answer when systemd's job has ended, with its result. */
+  startUnit(unit: string): Promise<Result<null>>;
+  stopUnit(unit: string): Promise<Result<null>>;
+  unitState(unit: string): Promise<Result<UnitState>>;
+  close(): void;
+};
+
+type Line = {
+  readonly bus: MessageBus;
+  /** Rejects when the connection is lost, which the library does not tell a caller who waits. */
+  readonly fault: Promise<never>;
+};
+
+type Bus = Line & {
+  /** systemd's unique name: a signal of any other sender is not systemd's word, whatever it says. */
+  readonly owner: string;
+  readonly ended: Map<string, string>;
+  readonly waiting: Map<string, (result: string) => void>;
+};
+
+const SYSTEMD = 'org.freedesktop.systemd1';
+const MANAGER = { destination: SYSTEMD, path: '/org/freedesktop/systemd1', interface: `${SYSTEMD}.Manager` };
+const PROPERTIES = { destination: SYSTEMD, interface: 'org.freedesktop.DBus.Properties' };
+const DBUS = { destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus' };
+
+/** Connects at the first use, and again after the bus has gone. */
+export function systemdManager(busPath: string, waits = { callMs: 10_000, jobMs: 120_000 }): SystemdManager {
+  let current: Promise<Bus> | null = null;
+
+  async function connected(): Promise<Bus> {
+    current ??= connect(busPath, waits.callMs, () => (current = null));
+    return current;
+  }
+
+  async function onBus<T>(doing: string, act: (bus: Bus) => Promise<Result<T>>): Promise<Result<T>> {
+    try {
+      return await act(await connected());
+    } catch (fault) {
+      return refuse(`cannot ${doing}: ${fault instanceof Error ? fault.message : String(fault)}`);
+    }
+  }
+
+  async function job(verb: 'StartUnit' | 'StopUnit', unit: string): Promise<Result<null>> {
+    const doing = `${verb === 'StartUnit' ? 'start' : 'stop'} ${unit}`;
+    return onBus(doing, async (bus) => {
+      const [path] = (await call(bus, { ...MANAGER, member: verb, signature: 'ss', body: [unit, 'replace'] }, waits.callMs)) as [string];
+      const result = await jobEnd(bus, path, waits.jobMs);
+      if (result === 'done') return accept(null);
+      return refuse(`cannot ${doing}: systemd's job ended as "${result}"; its journal says why`);
+    });
+  }
+
+  return {
+    startUnit: (unit) => job('StartUnit', unit),
+    stopUnit: (unit) => job('StopUnit', unit),
+    unitState: (unit) =>
+      onBus(`read the state of ${unit}`, async (bus) => {
+        const [path] = (await call(bus, { ...MANAGER, member: 'LoadUnit', signature: 's', body: [unit] }, waits.callMs)) as [string];
+        const [all] = (await call(
+          bus,
+          { ...PROPERTIES, path, member: 'GetAll', signature: 's', body: [`${SYSTEMD}.Unit`] },
+          waits.callMs,
+        )) as [Record<string, Variant>];
+        return accept(stateOf(all));
+      }),
+    close: () => {
+      void current?.then(({ bus }) => bus.disconnect()).catch(() => undefined);
+      current = null;
+    },
+  };
+}
+
+async function connect(busPath: string, callMs: number, lost: () => void): Promise<Bus> {
+  // The library's own list of methods ends in ANONYMOUS; who we are is the kernel's word or nothing. `socket=` keeps it from
+  // looking for an optional native module.
+  const bus = sessionBus({ busAddress: `unix:socket=${busPath}`, authMethods: ['EXTERNAL'] });
+  const ended = new Map<string, string>();
+  const waiting = new Map<string, (result: string) => void>();
+  let broken: (fault: Error) => void = () => undefined;
+  const fault = new Promise<never>((_, reject) => (broken = reject));
+  fault.catch(() => undefined);
+  bus.on('error', (error: unknown) => {
+    lost();
+    broken(error instanceof Error ? error : new Error(String(error)));
+    for (const answer of waiting.values()) answer('connection to the bus lost');
+  });
+  try {
+    const line = { bus, fault };
+    const [owner] = (await call(line, { ...DBUS, member: 'GetNameOwner', signature: 's', body: [SYSTEMD] }, callMs)) as [string];
+    bus.on('message', (message: Message) => {
+      if (message.sender !== owner || message.interface !== MANAGER.interface || message.member !== 'JobRemoved') return;
+      const [, path, , result] = message.body as [number, string, string, string];
+      const answer = waiting.get(path);
+      if (answer !== undefined) answer(result);
+      else remember(ended, path, result);
+    });
+    const rule = `type='signal',sender='${SYSTEMD}',interface='${MANAGER.interface}',member='JobRemoved'`;
+    await call(line, { ...DBUS, member: 'AddMatch', signature: 's', body: [rule] }, callMs);
+    await call(line, { ...MANAGER, member: 'Subscribe' }, callMs);
+    return { ...line, owner, ended, waiting };
+  } catch (error) {
+    lost();
+    bus.disconnect();
+    throw error;
+  }
+}
+
+async function call(line: Line, message: MessageLike, ms: number): Promise<readonly unknown[]> {
+  const answer = line.bus.call(new Message(message));
+  answer.catch(() => undefined);
+  const reply = await within(Promise.race([answer, line.fault]), ms, 'the system bus did not answer in time');
+  return reply?.body ?? [];
+}
+
+/** A job may end before the answer that names it is read. */
+async function jobEnd(bus: Bus, path: string, ms: number): Promise<string> {
+  const already = bus.ended.get(path);
+  if (already !== undefined) return already;
+  try {
+    return await within(new Promise<string>((resolve) => bus.waiting.set(path, resolve)), ms, 'the job did not end in time');
+  } finally {
+    bus.waiting.delete(path);
+  }
+}
+
+function remember(ended: Map<string, string>, path: string, result: string): void {
+  ended.set(path, result);
+  const oldest = ended.keys().next().value;
+  if (ended.size > 256 && oldest !== undefined) ended.delete(oldest);
+}
+
+async function within<T>(answer: Promise<T>, ms: number, late: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const end = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Error(late)), ms)));
+  try {
+    return await Promise.race([answer, end]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function stateOf(all: Record<string, Variant>): UnitState {
+  const text = (name: string): string => {
+    const value: unknown = all[name]?.value;
+    return typeof value === 'string' ? value : 'unknown';
+  };
+  const micros = Number(all['StateChangeTimestamp']?.value ?? 0);
+  const since = micros > 0 ? new Date(Math.floor(micros / 1_000)).toISOString() : null;
+  return { active: text('ActiveState'), sub: text('SubState'), load: text('LoadState'), since };
+}

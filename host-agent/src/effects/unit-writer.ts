@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+import { agentOfFolder, DROP_IN, isDropInFolder, type UnitFile } from '../config/units.ts';
+import {
+  errnoOf, namesIn, readOwnedFile, removeEmptyDirectory, removeName, replaceFile, withDirectory, withMadeDirectory,
+} from './rooted-files.ts';
+
+export type UnitChanges = {
+  /** Folders (`UNIT.d`) whose drop-in is new, different or gone. */
+  readonly written: readonly string[];
+  readonly removed: readonly string[];
+};
+
+const MOST_BYTES = 1024 * 1024;
+
+/** Makes the drop-ins below `units` be exactly `wanted`. Other files there, and folders of other units, are not touched. */
+export function syncUnits(root: string, units: string, wanted: readonly UnitFile[], self: number): UnitChanges {
+  const written: string[] = [];
+  for (const { path, text } of wanted) {
+    const [folder = '', file = ''] = path.split('/');
+    if (!isDropInFolder(folder) || file !== DROP_IN) throw new Error(`not a drop-in of ours: ${path}`);
+    withMadeDirectory(root, `${units}/${folder}`, (directory) => {
+      const old = readOwnedFile(directory, DROP_IN, MOST_BYTES, [self]);
+      if (old.ok && Buffer.from(old.bytes).toString('utf8') === text) return;
+      replaceFile(directory, DROP_IN, text, { mode: 0o644 });
+      written.push(folder);
+    });
+  }
+  const keep = new Set(wanted.map(({ path }) => path.split('/')[0]));
+  const removed = declaredFolders(root, units).filter((folder) => !keep.has(folder));
+  for (const folder of removed) removeDropIn(root, units, folder);
+  return { written, removed };
+}
+
+/** Agents that have drop-ins now: those declared at the last run. */
+export function agentsWithUnits(root: string, units: string): readonly string[] {
+  const agents = declaredFolders(root, units).map(agentOfFolder).filter((name) => name !== null);
+  return [...new Set(agents)];
+}
+
+function declaredFolders(root: string, units: string): readonly string[] {
+  const folders = withMadeDirectory(root, units, (directory) => namesIn(directory).filter(isDropInFolder));
+  return folders.filter((folder) => withDirectory(root, `${units}/${folder}`, (directory) => namesIn(directory).includes(DROP_IN)));
+}
+
+function removeDropIn(root: string, units: string, folder: string): void {
+  withDirectory(root, `${units}/${folder}`, (directory) => removeName(directory, DROP_IN));
+  withDirectory(root, units, (directory) => {
+    try {
+      removeEmptyDirectory(directory, folder);
+    } catch (fault) {
+      // Somebody else's drop-in for the same unit stays, and so does its folder.
+      if (errnoOf(fault) !== 'ENOTEMPTY') throw fault;
+    }
+  });
+}

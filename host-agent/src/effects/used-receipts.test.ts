@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openUsedReceipts } from './used-receipts.ts';
+
+let dir: string;
+let file: string;
+let now = 0;
+const open = () => openUsedReceipts(file, () => now);
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'holdfast-used-'));
+  file = join(dir, 'demo/used');
+  now = 0;
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+test('a receipt can be used once', () => {
+  const used = open();
+  expect([used.use(7, 100), used.use(8, 100), used.use(7, 100)]).toEqual([true, true, false]);
+  used.close();
+});
+
+test('a runner that is started anew remembers, also after it was killed', () => {
+  // Not closed: what a killed process leaves.
+  open().use(7, 100);
+  const used = open();
+  expect([used.use(7, 100), used.use(8, 100)]).toEqual([false, true]);
+  expect(open().use(8, 100)).toBe(false);
+});
+
+test('what is forgotten is late, and the list does not grow for ever', () => {
+  const used = open();
+  for (let seq = 1; seq <= 5000; seq += 1) {
+    now = seq;
+    expect(used.use(seq, seq + 10)).toBe(true);
+    // As long as its time lasts it is known.
+    if (seq > 9) expect(used.use(seq - 9, seq + 1)).toBe(false);
+  }
+  expect(readFileSync(file, 'utf8').split('\n').length).toBeLessThan(1100);
+});
+
+test('a list that cannot be read stops the runner instead of making receipts new', () => {
+  open().use(7, 100);
+  appendFileSync(file, 'x\n');
+  expect(open).toThrow(/cannot read/);
+});

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** Beyond this many remembered at once, calls are refused: it is thousands of times what a runner can have running. */
+const MOST = 100_000;
+const COMPACT_AT = 1000;
+
+/**
+ * Which receipts this runner has used. The rule: a sequence number is written down before its call starts, and forgotten only
+ * when its not-after has passed, from when on the receipt is refused as late. The file lies in a tmpfs that outlives the runner
+ * and not the boot (RuntimeDirectoryPreserve=yes), so that neither a restart nor a crash makes a receipt usable twice, and a
+ * receipt of an earlier boot is refused by its boot id. No fsync: what the kernel took survives the process.
+ */
+export type UsedReceipts = {
+  /** False when it was used before. Throws when it cannot be written down: then nothing may run. */
+  readonly use: (seq: number, notAfter: number) => boolean;
+  readonly close: () => void;
+};
+
+export function openUsedReceipts(file: string, now: () => number): UsedReceipts {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const used = read(file);
+  let fd = rewrite();
+  let written = 0;
+
+  function rewrite(): number {
+    const at = now();
+    for (const [seq, notAfter] of used) if (notAfter <= at) used.delete(seq);
+    // Complete under another name first: a crash in between leaves the old list, which is the longer one.
+    writeFileSync(`${file}.new`, [...used].map(([seq, notAfter]) => `${seq} ${notAfter}\n`).join(''), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+    return openSync(file, 'a', 0o600);
+  }
+
+  return {
+    use(seq, notAfter) {
+      if (used.has(seq)) return false;
+      if (written >= COMPACT_AT) {
+        closeSync(fd);
+        fd = rewrite();
+        written = 0;
+      }
+      if (used.size >= MOST) throw new Error(`cannot remember more than ${MOST} receipts`);
+      const line = `${seq} ${notAfter}\n`;
+      if (writeSync(fd, line) !== line.length) throw new Error('cannot write down the use of a receipt');
+      used.set(seq, notAfter);
+      written += 1;
+      return true;
+    },
+    close: () => closeSync(fd),
+  };
+}
+
+function read(file: string): Map<number, number> {
+  const used = new Map<number, number>();
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (fault) {
+    if ((fault as NodeJS.ErrnoException).code === 'ENOENT') return used;
+    throw fault;
+  }
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    const match = /^(\d{1,16}) (\d{1,16})$/.exec(line);
+    // Guessing what it said would be guessing which receipts are unused.
+    if (match === null) throw new Error(`cannot read ${file}: it holds something that is no used receipt; a reboot clears it`);
+    used.set(Number(match[1]), Number(match[2]));
+  }
+  return used;
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Binding, SandboxPlan } from './permit.ts';
+
+/** Where this plan is run: what the runner knows and no permit says. */
+export type Place = {
+  /** Directory of call-enter, call-init and file-tool, the same inside the sandbox. */
+  readonly programs: string;
+  readonly bwrap: string;
+  /** Directory of the call's own control group. */
+  readonly cgroup: string;
+  readonly label: string;
+  /** The host path of a path that a plan names. The product's units show /workspace itself, so there it is the identity. */
+  readonly hostOf: (path: string) => string;
+};
+
+/** What programs of the image expect of /etc beside their own configuration; alternatives is where awk and vi lead. */
+const ETC = ['alternatives', 'group', 'hosts', 'ld.so.cache', 'localtime', 'nsswitch.conf', 'passwd'];
+const MERGED_USR = ['bin', 'lib', 'lib64', 'sbin'];
+const SHM_MAX = 64 * 1024 * 1024;
+
+/**
+ * The whole command line of a call: call-enter, bubblewrap, call-init, command. Order matters: later mounts lie over earlier
+ * ones, and `/` becomes read-only last. Everything the agent chose stands behind `@bindings`, where call-enter stops looking.
+ */
+export function bwrapArgv(plan: SandboxPlan, notAfter: number, at: Place): readonly string[] {
+  return [
+    [`${at.programs}/call-enter`, '--cgroup', at.cgroup],
+    ...plan.bindings.map((b) => ['--bind', modeOf(b), at.hostOf(b.path), b.path]),
+    ['--', at.bwrap],
+    // A user namespace of its own, or none of the others could be made without privilege; an empty network namespace.
+    ['--unshare-all', '--die-with-parent', '--new-session', '--as-pid-1', '--cap-drop', 'ALL', '--clearenv'],
+    ...(plan.kind === 'process' ? imageOf(plan) : []),
+    // call-init reads its own label here before anything else runs.
+    ['--proc', '/proc'],
+    ...programsIn(plan, at),
+    ['@bindings'],
+    plan.kind === 'process' ? ['--remount-ro', '/dev'] : [],
+    ['--remount-ro', '/'],
+    ...Object.entries(plan.env).map(([name, value]) => ['--setenv', name, value]),
+    ['--', `${at.programs}/call-init`, '--not-after', String(notAfter), '--label', at.label, '--cwd', plan.cwd],
+    ['--'],
+    plan.kind === 'file' ? [`${at.programs}/file-tool`, ...plan.argv.slice(1)] : plan.argv,
+  ].flat();
+}
+
+/** Descriptors of these are opened by call-enter without following a link (A09, A10). */
+function modeOf(b: Binding): string {
+  return b.is === undefined ? b.access : `${b.access}-${b.is}`;
+}
+
+type Words = readonly (readonly string[])[];
+
+function imageOf(plan: SandboxPlan): Words {
+  // Memory of a tmpfs is memory of the call: the cap only keeps a full one from killing the call that filled it.
+  const tmp = Math.floor(plan.limits.memoryMax / 2);
+  return [
+    ['--ro-bind', '/usr', '/usr'],
+    ...MERGED_USR.map((name) => ['--symlink', `usr/${name}`, `/${name}`]),
+    ...ETC.map((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]),
+    ['--dev', '/dev'],
+    ['--perms', '1777', '--size', String(Math.min(tmp, SHM_MAX)), '--tmpfs', '/dev/shm'],
+    ['--perms', '1777', '--size', String(tmp), '--tmpfs', '/tmp'],
+  ];
+}
+
+function programsIn(plan: SandboxPlan, at: Place): Words {
+  // Of a process call they are part of the image's /usr already.
+  if (plan.kind === 'process' && at.programs.startsWith('/usr/')) return [];
+  const names = plan.kind === 'file' ? ['call-init', 'file-tool'] : ['call-init'];
+  return names.map((name) => ['--ro-bind', `${at.programs}/${name}`, `${at.programs}/${name}`]);
+}

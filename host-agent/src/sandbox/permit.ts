@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { AgentName, CallId } from '../identity/ids.ts';
+
+/** A host path made visible in a sandbox, at the same path inside. */
+export type Binding = {
+  readonly path: string;
+  readonly access: 'ro' | 'rw';
+  /** Left out of the call when it is the other kind on the host: `fs:read:/a` lets read a file /a, not all that lies in a directory /a. */
+  readonly is?: 'directory' | 'file';
+};
+
+/** What one call may use. Times in milliseconds, sizes in bytes. */
+export type CallLimits = {
+  readonly timeoutMs: number;
+  readonly memoryMax: number;
+  readonly tasksMax: number;
+  /** Kept of stdout and of stderr, each; the rest is counted and dropped. */
+  readonly outputMax: number;
+};
+
+/** The plan of one call's sandbox: pure data, the only thing a runner acts on. */
+export type SandboxPlan = {
+  /** `file`: our file tool and nothing else is visible besides the bindings. `process`: the image's /usr, read-only, too. */
+  readonly kind: 'file' | 'process';
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly bindings: readonly Binding[];
+  readonly limits: CallLimits;
+};
+
+/** An allow that a runner can act on. Its RFC 8785 bytes are hashed into the receipt. */
+export type Permit = {
+  readonly v: 1;
+  readonly call: CallId;
+  readonly agent: AgentName;
+  readonly tool: string;
+  readonly plan: SandboxPlan;
+  /** SHA-256 (hex) and size of what is fed to stdin; null when stdin is empty. */
+  readonly stdin: { readonly digest: string; readonly size: number } | null;
+  /** The earliest of call limit and the ends of the grants used. Milliseconds of CLOCK_BOOTTIME, which no wall clock prolongs (R3). */
+  readonly notAfter: number;
+};
+
+/** What holdfast-ledger signs once the intent is on disk (DESIGN: permits and receipts). */
+export type Receipt = {
+  readonly boot: string;
+  readonly seq: number;
+  /** SHA-256 (hex) of the permit's RFC 8785 bytes. */
+  readonly permit: string;
+  readonly agent: AgentName;
+  readonly notAfter: number;
+  /** Ed25519 over `holdfast-receipt-v1\n` and the RFC 8785 bytes of the five fields above; base64. */
+  readonly signature: string;
+};
+
+/** What a runner reports of a finished call. */
+export type RunResult = {
+  readonly exit: { readonly code: number } | { readonly signal: string };
+  /** True when the deadline removed the call's processes. */
+  readonly deadline: boolean;
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+  /** Bytes that the output cap dropped. */
+  readonly dropped: { readonly stdout: number; readonly stderr: number };
+  /** The AppArmor label that the kernel showed for the call's first process. */
+  readonly label: string;
+  readonly observed: Observed;
+};
+
+/** What was seen of a call from outside. A figure that the kernel did not give is null, never zero. */
+export type Observed =
+  | { readonly by: 'none' }
+  | {
+      readonly by: 'cgroup';
+      readonly cpuUsec: number;
+      readonly memoryPeak: number | null;
+      readonly tasksPeak: number | null;
+      readonly wallMs: number;
+    };

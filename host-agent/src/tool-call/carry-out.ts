@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+import { formatCapability } from '../capability/capability.ts';
+import { accept, refuse, type Result } from '../identity/result.ts';
+import { sha256Hex } from '../ledger/digest.ts';
+import type { JsonObject, JsonValue } from '../ledger/entry.ts';
+import type { Observed, RunResult } from '../sandbox/permit.ts';
+import type { ToolReply } from '../tools/tool.ts';
+import { grantRequested } from './entries.ts';
+import type { Act, Allowed } from './judge-call.ts';
+import type { Appended, ToolCallPorts } from './ports.ts';
+import { recordedIntent, recordedPermit, type RecordedIntent } from './recorded-permit.ts';
+import { failedReply, notStartedReply } from './replies.ts';
+import type { ToolCall } from './tool-call.ts';
+
+/** How a recorded call ended. `failed`: it could not be carried out, so what came of it is not known. */
+export type Outcome = {
+  readonly status: 'ok' | 'error' | 'deadline' | 'failed';
+  readonly exit: JsonValue;
+  /** SHA-256 of the text that the agent gets. */
+  readonly outputDigest: string;
+  readonly observed: JsonObject;
+  readonly reply: ToolReply;
+};
+
+/** Does what was judged and recorded, and nothing else. Never throws: a fault is an outcome too. */
+export async function carryOut(call: ToolCall, judged: Allowed, appended: Appended, ports: ToolCallPorts): Promise<Outcome> {
+  const withdrawn = whyWithdrawn(judged, ports);
+  if (withdrawn !== null) return failed(notStartedReply(withdrawn));
+  try {
+    const { act } = judged;
+    switch (act.runs) {
+      case 'sandbox':
+        return ofRun(judged, await ports.runner.run(recordedPermit(act.permit, act.permitDigest, appended), act.stdin), ports);
+      case 'observe':
+        return ofSight(judged, await ports.observer.observe(recordedIntent(call.id, call.agent.name, appended), act.observation));
+      case 'door':
+        return ofSight(judged, await askOperator(call, act, recordedIntent(call.id, call.agent.name, appended), ports));
+    }
+  } catch (error) {
+    ports.onFault(error);
+    return failed(failedReply('a fault in Holdfast stopped it'));
+  }
+}
+
+/** Authority that ended while the intent was being written starts nothing (A13, A16). */
+function whyWithdrawn(judged: Allowed, ports: ToolCallPorts): string | null {
+  const { grantsUsed, notAfter } = judged.decision;
+  const revoked = grantsUsed.find((grant) => ports.grants.isRevoked(grant.id));
+  if (revoked !== undefined) return `the grant of ${formatCapability(revoked.capability)} was revoked`;
+  return ports.clock.now() < notAfter ? null : 'its time was over before it began';
+}
+
+/** A wish to hold more. It changes nothing until an operator says so (R5). */
+async function askOperator(
+  call: ToolCall,
+  { ask }: Extract<Act, { readonly runs: 'door' }>,
+  _intent: RecordedIntent,
+  ports: ToolCallPorts,
+): Promise<Result<JsonValue>> {
+  const agent = call.agent.name;
+  const capability = formatCapability(ask.capability);
+  const denied = ask.shadowedBy.map(formatCapability);
+  const open = ports.requests.find(agent, ask.capability);
+  if (open !== null) return accept({ request: open.id, capability, for_ms: open.forMs, state: 'open', still_denied: denied });
+  const room = ports.requests.hasRoom(agent);
+  if (!room.ok) return room;
+  const { forMs, reason } = ask;
+  const request = { id: ports.requests.nextId(), agent, capability: ask.capability, forMs, reason, askedAt: ports.clock.wall() };
+  // Before the await, so that parallel calls cannot pass the limit together.
+  ports.requests.add(request);
+  const appended = await ports.ledger.append(grantRequested(call, request), null);
+  if (!appended.ok) {
+    ports.requests.remove(request.id);
+    return refuse('the request cannot be recorded');
+  }
+  return accept({ request: request.id, capability, for_ms: forMs, state: 'open', still_denied: denied });
+}
+
+function ofRun(judged: Allowed, ran: Result<RunResult>, ports: ToolCallPorts): Outcome {
+  if (!ran.ok) return failed(failedReply(ran.error));
+  const { exit, deadline, observed } = ran.value;
+  try {
+    const reply = judged.tool.reply(judged.arguments, { ran: ran.value });
+    const status = deadline ? 'deadline' : reply.isError ? 'error' : 'ok';
+    return { status, exit, outputDigest: digestOfText(reply.text), observed: figures(observed), reply };
+  } catch (error) {
+    // What was seen of the run is kept, though nobody can say what it meant.
+    ports.onFault(error);
+    return { ...failed(failedReply('its output cannot be read')), exit, observed: figures(observed) };
+  }
+}
+
+function ofSight(judged: Allowed, seen: Result<JsonValue>): Outcome {
+  if (!seen.ok) return failed(failedReply(seen.error));
+  const reply = judged.tool.reply(judged.arguments, { seen: seen.value });
+  return { status: reply.isError ? 'error' : 'ok', exit: null, outputDigest: digestOfText(reply.text), observed: { by: 'none' }, reply };
+}
+
+function failed(reply: ToolReply): Outcome {
+  return { status: 'failed', exit: null, outputDigest: digestOfText(reply.text), observed: { by: 'none' }, reply };
+}
+
+function digestOfText(text: string): string {
+  return sha256Hex(new TextEncoder().encode(text));
+}
+
+/** Kernel figures as whole numbers: the ledger's encoding has no others. */
+function figures(observed: Observed): JsonObject {
+  return Object.fromEntries(Object.entries(observed).map(([name, value]) => [name, typeof value === 'number' ? Math.trunc(value) : value]));
+}

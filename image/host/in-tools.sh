@@ -1,0 +1,35 @@
+#!/bin/bash
+# in-tools.sh TREE DIR[:ro]... -- CMD...: runs CMD inside the tools tree, with the named directories at their own paths.
+# pivot_root and not chroot: the kernel refuses user namespaces to a chrooted process, and mkosi needs them.
+# Without root the caller becomes root of a user namespace, which is enough for QEMU and the compiler, not for mkosi.
+set -euo pipefail
+tree=$(realpath "$1"); shift
+dirs=()
+while [ "$1" != -- ]; do dirs+=("$1"); shift; done
+shift
+userns=()
+[ "$(id -u)" = 0 ] || userns=(--user --map-root-user)
+export HOLDFAST_TREE=$tree HOLDFAST_DIRS="${dirs[*]}"
+exec unshare "${userns[@]}" --mount --propagation private -- /bin/bash -euc '
+  mount --rbind "$HOLDFAST_TREE" "$HOLDFAST_TREE"
+  cd "$HOLDFAST_TREE"
+  # The tree itself stays as it was built: what a run writes goes to these and disappears with the namespace.
+  for d in proc sys dev; do mount --rbind "/$d" "$d"; done
+  mount -t tmpfs -o mode=755 tmpfs run
+  mount -t tmpfs -o mode=1777 tmpfs tmp
+  mount -t tmpfs -o mode=755 tmpfs mnt
+  mkdir mnt/old
+  for d in $HOLDFAST_DIRS; do
+    p=${d%:ro}
+    case $p in /tmp/* | /run/* | /mnt/*) mkdir -p "./$p" ;; *) [ -d "./$p" ] || mkdir -p "./$p" ;; esac
+    mount --rbind "$p" "./$p"
+    [ "$p" = "$d" ] || mount -o remount,bind,ro "./$p"
+  done
+  for f in resolv.conf hosts; do [ ! -e /etc/$f ] || { [ -e etc/$f ] || touch etc/$f; mount --bind "$(realpath /etc/$f)" etc/$f; }; done
+  pivot_root . mnt/old
+  umount -l /mnt/old
+  export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root
+  unset HOLDFAST_TREE HOLDFAST_DIRS
+  cd "${HOLDFAST_CWD:-/}"
+  exec "$@"
+' bash "$@"

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// One virtual machine: boots the image file through UEFI, as bare metal would, and is entered by ssh and by nothing else.
+import { execFileSync, spawnSync, type ChildProcess } from 'node:child_process';
+import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, connect } from 'node:net';
+import { join } from 'node:path';
+import { seedFiles, type KeyPair, type Seed } from './seed.ts';
+import { cache, runInTools, startInTools, toolsTree } from './workplace.ts';
+
+export type MachineOptions = {
+  /** Folder of this machine: its disk (over the image, which stays untouched), its serial log, its ssh configuration. */
+  readonly dir: string;
+  readonly image: string;
+  readonly seed: Seed | null;
+  /** Users that the ssh configuration names, with their keys. */
+  readonly users: Readonly<Record<string, KeyPair>>;
+  readonly memoryMiB?: number;
+  /** Further raw SMBIOS type 11 strings. */
+  readonly smbios?: readonly string[];
+  readonly diskGiB?: number;
+};
+
+export type Machine = {
+  readonly dir: string;
+  readonly pid: number;
+  readonly port: number;
+  /** Configuration for `ssh -F`; hosts are named USER as in `users`. */
+  readonly sshConfig: string;
+  readonly exited: Promise<void>;
+};
+
+/**
+ * KVM or emulation. /dev/kvm may be there and guests still abort or hang, some of them after the firmware: only a guest
+ * that booted this image to its own first words counts. Asked once per image and boot of the building machine.
+ */
+async function accelerator(image: string): Promise<'kvm' | 'tcg'> {
+  if (!existsSync('/dev/kvm')) return 'tcg';
+  const remembered = join(cache, 'accelerator');
+  const asked = `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${image}`;
+  if (existsSync(remembered)) {
+    const [answer, ...about] = readFileSync(remembered, 'utf8').split(' ');
+    if (about.join(' ') === asked) return answer === 'kvm' ? 'kvm' : 'tcg';
+  }
+  const answer = (await bootsUnderKvm(image)) ? 'kvm' : 'tcg';
+  writeFileSync(remembered, `${answer} ${asked}`);
+  return answer;
+}
+
+async function bootsUnderKvm(image: string): Promise<boolean> {
+  const dir = join(cache, 'kvm-probe');
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir);
+  const imageDir = join(image, '..');
+  await runInTools([imageDir, dir], ['qemu-img', 'create', '-q', '-f', 'qcow2', '-b', image, '-F', 'raw', join(dir, 'disk.qcow2'), '8G']);
+  copyFileSync(join(toolsTree(), 'usr/share/OVMF/OVMF_VARS_4M.fd'), join(dir, 'firmware.vars'));
+  writeFileSync(join(dir, 'serial.log'), '');
+  const log = openSync(join(dir, 'qemu.log'), 'w');
+  const probe = startInTools([imageDir, dir], [...machineArguments(dir, 'kvm', 1024)], { stdio: ['ignore', log, log] });
+  closeSync(log);
+  const ended = exit(probe);
+  const says = (file: string, words: string) => readFileSync(join(dir, file), 'latin1').includes(words);
+  let booted = false;
+  for (let i = 0; i < 300 && !booted && probe.exitCode === null && !says('qemu.log', 'KVM internal error'); i++) {
+    await pause(100);
+    booted = says('serial.log', 'holdfast: ssh host key');
+  }
+  probe.kill('SIGKILL');
+  await ended;
+  return booted;
+}
+
+const FIRMWARE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
+
+function machineArguments(dir: string, accel: 'kvm' | 'tcg', memoryMiB: number): string[] {
+  const file = (name: string) => join(dir, name);
+  return [
+    'qemu-system-x86_64',
+    '-machine', 'q35,smm=off', '-accel', accel === 'tcg' ? 'tcg,thread=multi' : 'kvm', '-cpu', accel === 'tcg' ? 'max' : 'host',
+    '-smp', '2', '-m', String(memoryMiB),
+    '-display', 'none', '-nodefaults', '-no-user-config', '-no-reboot',
+    '-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${FIRMWARE}`,
+    '-drive', `if=pflash,format=raw,unit=1,file=${file('firmware.vars')}`,
+    '-drive', `if=none,id=disk,file=${file('disk.qcow2')},format=qcow2,cache=writeback,discard=unmap`,
+    '-device', 'virtio-blk-pci,drive=disk,bootindex=1',
+    '-device', 'virtio-rng-pci',
+    '-chardev', `file,id=serial,path=${file('serial.log')},append=on`, '-serial', 'chardev:serial',
+  ];
+}
+
+export async function boot(options: MachineOptions): Promise<Machine> {
+  const { dir } = options;
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const file = (name: string) => join(dir, name);
+  const imageDir = join(options.image, '..');
+  if (!existsSync(file('disk.qcow2'))) {
+    await runInTools([imageDir, dir], ['qemu-img', 'create', '-q', '-f', 'qcow2', '-b', options.image, '-F', 'raw', file('disk.qcow2'), `${options.diskGiB ?? 8}G`]);
+    copyFileSync(join(toolsTree(), 'usr/share/OVMF/OVMF_VARS_4M.fd'), file('firmware.vars'));
+  }
+  const strings = options.seed ? seedFiles(dir, options.seed) : [];
+  const port = await freePort();
+  const accel = await accelerator(options.image);
+  writeFileSync(file('serial.log'), '');
+  const log = openSync(file('qemu.log'), 'w');
+  const child = startInTools(
+    [`${imageDir}`, dir],
+    [
+      ...machineArguments(dir, accel, options.memoryMiB ?? 2048),
+      // restrict=on: the guest reaches nothing outside; only our ssh comes in.
+      '-netdev', `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${port}-:22`, '-device', 'virtio-net-pci,netdev=net,romfile=',
+      '-chardev', `socket,id=monitor,path=${file('monitor.sock')},server=on,wait=off`, '-mon', 'chardev=monitor,mode=control',
+      ...strings.flatMap((s) => ['-smbios', `type=11,path=${s}`]),
+      ...(options.smbios ?? []).flatMap((s) => ['-smbios', `type=11,value=${s}`]),
+    ],
+    { stdio: ['ignore', log, log], detached: true },
+  );
+  closeSync(log);
+  const machine: Machine = { dir, pid: child.pid!, port, sshConfig: file('ssh_config'), exited: exit(child) };
+  writeFileSync(file('pid'), String(machine.pid));
+  writeFileSync(machine.sshConfig, sshConfig(options.users, port, file('known_hosts')));
+  return machine;
+}
+
+function exit(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    child.once('exit', () => resolve());
+    child.once('error', () => resolve());
+  });
+}
+
+function sshConfig(users: MachineOptions['users'], port: number, knownHosts: string): string {
+  // One connection a user, kept: a key exchange costs a second under emulation. Not below the cache: socket paths are short.
+  const controlPath = `/tmp/holdfast-${process.getuid?.()}-${port}-%r`;
+  const hosts = Object.entries(users).map(([user, key]) => `Host ${user}\n  User ${user}\n  IdentityFile ${key.file}\n`);
+  return `${hosts.join('')}Host *
+  HostName 127.0.0.1
+  Port ${port}
+  HostKeyAlias holdfast
+  UserKnownHostsFile ${knownHosts}
+  GlobalKnownHostsFile /dev/null
+  StrictHostKeyChecking yes
+  IdentitiesOnly yes
+  PreferredAuthentications publickey
+  ConnectTimeout 20
+  ServerAliveInterval 15
+  ControlMaster auto
+  ControlPath ${controlPath}
+  ControlPersist 120
+  LogLevel ERROR
+`;
+}
+
+/** Waits until sshd answers. Pins the host key that the machine printed on its own console at first boot. */
+export async function waitForSsh(machine: Machine, timeoutSeconds: number): Promise<void> {
+  const end = Date.now() + timeoutSeconds * 1000;
+  const state = { gone: false };
+  void machine.exited.then(() => (state.gone = true));
+  while (Date.now() < end && !state.gone) {
+    if (pinHostKey(machine) && (await answersSsh(machine.port))) return;
+    await pause(250);
+  }
+  const serial = readFileSync(join(machine.dir, 'serial.log'), 'latin1').split('\n').slice(-15).join('\n');
+  throw new Error(`the machine ${state.gone ? 'ended' : `did not answer on ssh within ${timeoutSeconds} s`}; its console ends with:\n${serial}`);
+}
+
+function pinHostKey(machine: Machine): boolean {
+  const known = join(machine.dir, 'known_hosts');
+  if (existsSync(known)) return true;
+  const key = /holdfast: ssh host key (ssh-ed25519 [A-Za-z0-9+/=]+)/.exec(readFileSync(join(machine.dir, 'serial.log'), 'latin1'))?.[1];
+  if (key === undefined) return false;
+  writeFileSync(known, `holdfast ${key}\n`);
+  return true;
+}
+
+function answersSsh(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    const say = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(3000, () => say(false));
+    socket.once('data', (bytes) => say(bytes.toString('latin1').startsWith('SSH-')));
+    socket.once('error', () => say(false));
+    socket.once('end', () => say(false));
+  });
+}
+
+/** Runs a command as `user` over ssh; waits for its end. */
+export function ssh(machine: Pick<Machine, 'sshConfig'>, user: string, command: string, input = ''): { status: number; stdout: string; stderr: string } {
+  const ran = spawnSync('ssh', ['-F', machine.sshConfig, user, command], { input, encoding: 'utf8', maxBuffer: 64 << 20 });
+  return { status: ran.status ?? -1, stdout: ran.stdout, stderr: ran.stderr };
+}
+
+/** Ends a machine like a pulled plug. */
+export function pullPlug(machine: Pick<Machine, 'pid'>): void {
+  try {
+    process.kill(machine.pid, 'SIGKILL');
+  } catch {
+    // already gone
+  }
+}
+
+export function isRunning(dir: string): Pick<Machine, 'dir' | 'pid' | 'sshConfig'> | null {
+  try {
+    const pid = Number(readFileSync(join(dir, 'pid'), 'utf8'));
+    if (!readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(dir)) return null;
+    return { dir, pid, sshConfig: join(dir, 'ssh_config') };
+  } catch {
+    return null;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = (server.address() as { port: number }).port;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+export function digestOf(image: string): string {
+  return execFileSync('sha256sum', [image], { encoding: 'utf8' }).slice(0, 64);
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// The repository agrees with itself about what the image contains.
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { repository } from '../../image/host/workplace.ts';
+
+const read = (path: string) => readFileSync(join(repository, path), 'utf8');
+const filesBelow = (path: string) =>
+  readdirSync(join(repository, path), { recursive: true, encoding: 'utf8' }).filter((f) => statSync(join(repository, path, f)).isFile());
+
+const units = filesBelow('systemd/system');
+const settings = (unit: string, key: string) => [...read(`systemd/system/${unit}`).matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].map((m) => m[1]!);
+
+describe('what is copied into the image', () => {
+  it('has no path in two trees', () => {
+    const targets = [
+      ...filesBelow('rootfs-overlay').map((f) => `/${f}`),
+      ...filesBelow('systemd').map((f) => `/usr/lib/systemd/${f}`),
+      ...filesBelow('apparmor.d').map((f) => `/etc/apparmor.d/${f}`),
+    ];
+    expect(targets.filter((t, i) => targets.indexOf(t) !== i)).toEqual([]);
+  });
+
+  it('holds no test, no page and no key in a mapped folder', () => {
+    const stray = ['rootfs-overlay', 'systemd', 'apparmor.d'].flatMap(filesBelow).filter((f) => /\.(md|test\.ts|pub|pem|key)$|README|authorized_keys/.test(f));
+    expect(stray).toEqual([]);
+  });
+});
+
+describe('units', () => {
+  const profiles = filesBelow('apparmor.d').filter((f) => !f.includes('/'));
+
+  it('name profiles that exist, and each profile is named like its file', () => {
+    const named = units.flatMap((u) => settings(u, 'AppArmorProfile'));
+    expect(named.length).toBeGreaterThan(3);
+    for (const name of named) expect(profiles).toContain(name);
+    for (const file of profiles) expect(read(`apparmor.d/${file}`)).toMatch(new RegExp(`^profile ${file} `, 'm'));
+  });
+
+  it('every service of ours has a profile, no new privileges and a user or a reason to be root', () => {
+    const rootByDesign = ['holdfast-declare.service', 'holdfast-seed.service', 'holdfast-ssh-hostkey.service'];
+    // user and profile of these come from the drop-in of each agent
+    const perAgent = ['holdfast-agent@.service', 'holdfast-runner@.service'];
+    for (const unit of units.filter((u) => /^holdfast[^/]*\.service$/.test(u))) {
+      if (unit === 'holdfast-ssh-hostkey.service') continue;
+      expect(settings(unit, 'NoNewPrivileges'), unit).toEqual(['yes']);
+      if (perAgent.includes(unit)) continue;
+      expect(settings(unit, 'AppArmorProfile'), unit).toHaveLength(1);
+      if (!rootByDesign.includes(unit)) expect(settings(unit, 'User'), unit).toHaveLength(1);
+    }
+  });
+
+  it('are enabled by the preset exactly when they can be', () => {
+    const preset = [...read('systemd/system-preset/00-holdfast.preset').matchAll(/^enable (\S+)$/gm)].map((m) => m[1]!);
+    const ours = units.filter((u) => !u.includes('/') && settings(u, 'WantedBy').length > 0).sort();
+    expect(preset.filter((u) => u.startsWith('holdfast')).sort()).toEqual(ours);
+    expect(read('systemd/system-preset/00-holdfast.preset').trimEnd().split('\n').at(-1)).toBe('disable *');
+  });
+
+  it('run as users that sysusers makes', () => {
+    const users = [...read('rootfs-overlay/usr/lib/sysusers.d/holdfast.conf').matchAll(/^[ug] (\S+) /gm)].map((m) => m[1]!);
+    for (const user of units.flatMap((u) => [...settings(u, 'User'), ...settings(u, 'SocketGroup')])) expect(users).toContain(user);
+  });
+});
+
+describe('the repository', () => {
+  it('has exactly the settled folders at its top', () => {
+    const folders = readdirSync(repository, { withFileTypes: true })
+      .filter((e) => e.isDirectory() && !['.git', 'node_modules', 'build'].includes(e.name))
+      .map((e) => e.name);
+    const settled = ['.ci', 'apparmor.d', 'bench', 'docs', 'host-agent', 'image', 'rootfs-overlay', 'seccomp', 'systemd', 'tests'];
+    expect(folders.filter((f) => !settled.includes(f))).toEqual([]);
+  });
+
+  it('locks every package with its integrity and without an address', () => {
+    const lock = JSON.parse(read('package-lock.json')) as { packages: Record<string, { integrity?: string; resolved?: string; link?: boolean }> };
+    for (const [name, entry] of Object.entries(lock.packages)) {
+      if (name === '') continue;
+      expect(entry.integrity, name).toBeDefined();
+      expect(entry.resolved, name).toBeUndefined();
+    }
+  });
+
+  it('says the kernel command line in one place', () => {
+    expect(read('image/mkosi.conf')).not.toContain('KernelCommandLine');
+    expect(existsSync(join(repository, 'image/kernel-command-line.txt'))).toBe(true);
+  });
+});

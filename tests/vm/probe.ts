@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Brings the static probe into an agent's workspace, compiled with the tools tree's own compiler.
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cache, repository, runInTools } from '../../image/host/workplace.ts';
+import { root, type ToolAnswer } from './machine.ts';
+
+export async function bringProbe(agent: string): Promise<void> {
+  const out = join(cache, 'probe');
+  mkdirSync(out, { recursive: true });
+  await runInTools([repository, out], ['gcc', '-static', '-O1', '-Wall', '-Werror', '-o', join(out, 'probe'), join(repository, 'tests/vm/probe/probe.c')]);
+  const program = readFileSync(join(out, 'probe')).toString('base64');
+  root(`rm -f /var/lib/holdfast-workspaces/${agent}/made-by-probe; base64 -d >/var/lib/holdfast-workspaces/${agent}/probe && chmod 755 /var/lib/holdfast-workspaces/${agent}/probe`, program);
+}
+
+/** What a program of process.run wrote to its standard output. */
+export function stdout(answer: ToolAnswer): string {
+  return (answer.data['stdout'] as { content?: string } | undefined)?.content ?? `no output: ${answer.text}`;
+}
+
+/** The probe's lines as a table: `act arg` → `ok` or the errno's name. */
+export function probed(answer: ToolAnswer): Record<string, string> {
+  const rows = stdout(answer).split('\n').map((line) => /^(\S+ \S+) (ok|E\w+)$/.exec(line.trim()));
+  return Object.fromEntries(rows.filter((m) => m !== null).map((m) => [m[1]!, m[2]!]));
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// A static program that a test brings into a sandbox: it tries one act an argument pair and prints what the kernel said.
+// So no refusal is for want of a tool.
+//
+//   probe ACT ARG [ACT ARG]...     ARG is - where an act needs none; one line each: ACT ARG ok|ERRNO
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static int closed(int fd) {
+  if (fd >= 0) close(fd);
+  return fd;
+}
+
+static int connect_to(int family, int type, const char *where) {
+  int fd = socket(family, type | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  int r;
+  if (family == AF_UNIX) {
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    strncpy(a.sun_path, where, sizeof a.sun_path - 1);
+    r = connect(fd, (struct sockaddr *)&a, sizeof a);
+  } else {
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(443)};
+    inet_pton(AF_INET, where, &a.sin_addr);
+    r = connect(fd, (struct sockaddr *)&a, sizeof a);
+  }
+  int e = errno;
+  close(fd);
+  errno = e;
+  return r;
+}
+
+static int run_in_child(const char *path) {
+  int p[2];
+  if (pipe2(p, O_CLOEXEC) < 0) return -1;
+  pid_t child = fork();
+  if (child < 0) return -1;
+  if (child == 0) {
+    char *argv[] = {(char *)path, "-c", "true", NULL};
+    dup2(open("/dev/null", O_WRONLY), 1);
+    execv(path, argv);
+    int e = errno;
+    if (write(p[1], &e, sizeof e) < 0) _exit(1);
+    _exit(1);
+  }
+  close(p[1]);
+  int e = 0;
+  ssize_t n = read(p[0], &e, sizeof e);
+  waitpid(child, NULL, 0);
+  if (n > 0) {
+    errno = e;
+    return -1;
+  }
+  return 0;
+}
+
+// In a child, so that what it changes of the process does not reach the next act.
+static int in_child(long (*act)(void)) {
+  int p[2];
+  if (pipe(p) < 0) return -1;
+  pid_t child = fork();
+  if (child < 0) return -1;
+  if (child == 0) {
+    int e = act() < 0 ? errno : 0;
+    if (write(p[1], &e, sizeof e) < 0) _exit(1);
+    _exit(0);
+  }
+  close(p[1]);
+  int e = -1;
+  int status = 0;
+  ssize_t n = read(p[0], &e, sizeof e);
+  close(p[0]);
+  waitpid(child, &status, 0);
+  if (n != (ssize_t)sizeof e) e = WIFSIGNALED(status) ? ENOTRECOVERABLE : EIO;
+  errno = e;
+  return e == 0 ? 0 : -1;
+}
+
+static long unshare_user(void) { return unshare(CLONE_NEWUSER); }
+static long unshare_mount(void) { return unshare(CLONE_NEWNS); }
+static long do_mount(void) { return mount("none", "/tmp", "tmpfs", 0, NULL); }
+static long do_chroot(void) { return chroot("/tmp"); }
+static long do_setuid(void) { return setuid(0); }
+static long do_keyctl(void) { return syscall(SYS_add_key, "user", "probe", "x", 1, KEY_SPEC_SESSION_KEYRING); }
+static long do_bpf(void) { return syscall(SYS_bpf, 0, NULL, 0); }
+static long do_uring(void) { return syscall(SYS_io_uring_setup, 1, NULL); }
+static long do_uffd(void) { return syscall(SYS_userfaultfd, 0); }
+static long do_perf(void) { return syscall(SYS_perf_event_open, NULL, 0, 0, -1, 0); }
+static long do_reboot(void) { return syscall(SYS_reboot, 0xfee1dead, 672274793, 0, NULL); }
+static long do_clock(void) {
+  struct timespec t = {.tv_sec = 1};
+  return clock_settime(CLOCK_REALTIME, &t);
+}
+static long do_mknod(void) { return mknod("/tmp/probe-node", S_IFBLK | 0600, 0x801); }
+static long do_hostname(void) { return sethostname("x", 1); }
+static long do_ptrace(void) { return ptrace(PTRACE_ATTACH, getppid(), 0, 0); }
+
+static int act(const char *name, const char *arg) {
+  if (!strcmp(name, "read")) return closed(open(arg, O_RDONLY | O_CLOEXEC));
+  if (!strcmp(name, "write")) return closed(open(arg, O_WRONLY | O_CLOEXEC));
+  if (!strcmp(name, "create")) return closed(open(arg, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!strcmp(name, "exec")) return run_in_child(arg);
+  if (!strcmp(name, "unix")) return connect_to(AF_UNIX, SOCK_STREAM, arg);
+  if (!strcmp(name, "inet")) return connect_to(AF_INET, SOCK_STREAM, arg);
+  if (!strcmp(name, "inet6")) return closed(socket(AF_INET6, SOCK_STREAM, 0));
+  if (!strcmp(name, "udp")) return closed(socket(AF_INET, SOCK_DGRAM, 0));
+  if (!strcmp(name, "raw")) return closed(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+  if (!strcmp(name, "packet")) return closed(socket(AF_PACKET, SOCK_RAW, 0));
+  if (!strcmp(name, "netlink")) return closed(socket(AF_NETLINK, SOCK_RAW, 0));
+  if (!strcmp(name, "vsock")) return closed(socket(AF_VSOCK, SOCK_STREAM, 0));
+  if (!strcmp(name, "alg")) return closed(socket(AF_ALG, SOCK_SEQPACKET, 0));
+  if (!strcmp(name, "kill")) return kill((pid_t)atoi(arg), 0);
+  if (!strcmp(name, "userns")) return in_child(unshare_user);
+  if (!strcmp(name, "mountns")) return in_child(unshare_mount);
+  if (!strcmp(name, "mount")) return in_child(do_mount);
+  if (!strcmp(name, "chroot")) return in_child(do_chroot);
+  if (!strcmp(name, "setuid")) return in_child(do_setuid);
+  if (!strcmp(name, "keyctl")) return in_child(do_keyctl);
+  if (!strcmp(name, "bpf")) return in_child(do_bpf);
+  if (!strcmp(name, "io_uring")) return in_child(do_uring);
+  if (!strcmp(name, "userfaultfd")) return in_child(do_uffd);
+  if (!strcmp(name, "perf")) return in_child(do_perf);
+  if (!strcmp(name, "reboot")) return in_child(do_reboot);
+  if (!strcmp(name, "clock")) return in_child(do_clock);
+  if (!strcmp(name, "mknod")) return in_child(do_mknod);
+  if (!strcmp(name, "hostname")) return in_child(do_hostname);
+  if (!strcmp(name, "ptrace")) return in_child(do_ptrace);
+  fprintf(stderr, "probe: unknown act %s\n", name);
+  exit(64);
+}
+
+int main(int argc, char **argv) {
+  for (int i = 1; i + 1 < argc; i += 2) {
+    int r = act(argv[i], argv[i + 1]);
+    printf("%s %s %s\n", argv[i], argv[i + 1], r >= 0 ? "ok" : strerrorname_np(errno));
+    fflush(stdout);
+  }
+  return 0;
+}
