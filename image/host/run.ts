@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `make run`: build what changed, boot, let the demo agent work, show what happened, say how to get in.
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildImage } from './build-image.ts';
 import { boot, digestOf, isRunning, pause, pullPlug, ssh, waitForSsh, type Machine } from './machine.ts';
@@ -40,9 +40,8 @@ async function startMachine(raw: string, key: string): Promise<Pick<Machine, 'ss
   });
   await step(`booting ${digestOf(raw).slice(0, 16)}…`, async () => {
     await waitForSsh(machine, 300);
-    await until(() => cli(machine, 'status --json').status === 0, 180, 'holdfastd to answer');
+    await until(() => cli(machine, 'agent list').status === 0, 180, 'holdfastd to answer');
   });
-  const { writeFileSync } = await import('node:fs');
   writeFileSync(stamp, '');
   return machine;
 }
@@ -97,4 +96,9 @@ async function until(holds: () => boolean, seconds: number, what: string): Promi
   }
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  console.error(`\ncannot go on: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+}

@@ -34,7 +34,7 @@ export default async function setup(project: TestProject): Promise<() => void> {
     },
   });
   await waitForSsh(machine, 300);
-  for (let i = 0; i < 90 && ssh(machine, 'alice', 'holdfast status --json').status !== 0; i++) await pause(1000);
+  for (let i = 0; i < 90 && ssh(machine, 'alice', 'holdfast agent list').status !== 0; i++) await pause(1000);
   project.provide('machineDir', machineDir);
   return () => pullPlug(machine);
 }
