@@ -53,7 +53,7 @@ async function demonstrate(machine: Pick<Machine, 'sshConfig'>): Promise<void> {
   await until(() => {
     const asked = cli(machine, 'requests --json');
     if (asked.status !== 0) return false;
-    request = (JSON.parse(asked.stdout) as { id: string; agent: string; capability: string; reason: string }[]).find((r) => r.agent === 'demo');
+    request = jsonLines<{ id: string; agent: string; capability: string; reason: string }>(asked.stdout).find((r) => r.agent === 'demo');
     return request !== undefined;
   }, 240, 'the demo agent to ask for its grant');
   must(cli(machine, `grant demo ${request!.capability} --for 20s --reason '${request!.reason.replaceAll("'", '')}'`));
@@ -82,6 +82,11 @@ End it:   make stop`);
 
 function cli(machine: Pick<Machine, 'sshConfig'>, words: string) {
   return ssh(machine, OPERATOR, `holdfast ${words}`);
+}
+
+/** What `--json` prints: one value a line. */
+function jsonLines<T>(text: string): T[] {
+  return text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as T);
 }
 
 function must(ran: { status: number; stdout: string; stderr: string }): void {
