@@ -55,6 +55,8 @@ function installedName(source: string): string {
   return `${parts.slice(0, inPackage.startsWith('@') ? 2 : 1).join('-').replace('@', '')}.node`;
 }
 
+// Nothing of the builder's umask reaches the image.
+process.umask(0o022);
 rmSync(join(out, 'root'), { recursive: true, force: true });
 rmSync(work, { recursive: true, force: true });
 for (const dir of [join(programs, 'bin'), join(programs, 'lib'), join(out, 'root/usr/bin'), work]) mkdirSync(dir, { recursive: true });

@@ -2,13 +2,23 @@
 // Builds the image with mkosi in the tools tree. The result lies in the cache under the hash of all its inputs: the same
 // inputs are never built twice.
 import { execFileSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { step } from './progress.ts';
 import { cache, hashOfInputs, repository, runInTools, toolsTree, withLock } from './workplace.ts';
 
 const INPUTS = ['image', 'rootfs-overlay', 'systemd', 'apparmor.d', 'seccomp', 'host-agent', 'package-lock.json'];
 const NOT_INPUTS = /\.test\.ts$|\/testdata\/|^image\/host\/(machine|seed|run|demo|progress|first-screen|ssh)/;
+
+/** What mkosi copies or runs. Its modes reach the image, and a checkout has those of somebody's umask. */
+const TREES = ['rootfs-overlay', 'systemd', 'apparmor.d', 'image', 'build/root', 'build/initrd'];
+
+function plainModes(path: string): void {
+  const stat = lstatSync(path);
+  if (stat.isSymbolicLink()) return;
+  chmodSync(path, stat.isDirectory() || (stat.mode & 0o100) !== 0 ? 0o755 : 0o644);
+  if (stat.isDirectory()) for (const name of readdirSync(path)) plainModes(join(path, name));
+}
 
 export type Image = {
   /** The disk image that is booted. */
@@ -60,6 +70,7 @@ export async function mkosi(work: string, output: string, options: { cold?: bool
   rmSync(output, { recursive: true, force: true });
   for (const d of [initrd, output, ...['packages', 'cache', 'workspace'].map((d) => join(work, d))]) mkdirSync(d, { recursive: true });
   writeFileSync(join(initrd, 'cmdline'), `${kernelCommandLine()}\n`);
+  for (const tree of TREES) plainModes(join(repository, tree));
   rmSync(sources, { recursive: true, force: true });
   writePackageSources(sources);
   const version = (JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { version: string }).version;

@@ -9,26 +9,32 @@ while [ "$1" != -- ]; do dirs+=("$1"); shift; done
 shift
 userns=()
 [ "$(id -u)" = 0 ] || userns=(--user --map-root-user)
-export HOLDFAST_TREE=$tree HOLDFAST_DIRS="${dirs[*]}"
+# A path may hold spaces: one directory a line.
+HOLDFAST_DIRS=$(printf '%s\n' "${dirs[@]}")
+export HOLDFAST_TREE=$tree HOLDFAST_DIRS
 exec unshare "${userns[@]}" --mount --propagation private -- /bin/bash -euc '
   mount --rbind "$HOLDFAST_TREE" "$HOLDFAST_TREE"
   cd "$HOLDFAST_TREE"
-  # The tree itself stays as it was built: what a run writes goes to these and disappears with the namespace.
+  # The tree keeps nothing of a run but empty mount points.
   for d in proc sys dev; do mount --rbind "/$d" "$d"; done
   mount -t tmpfs -o mode=755 tmpfs run
   mount -t tmpfs -o mode=1777 tmpfs tmp
   mount -t tmpfs -o mode=755 tmpfs mnt
   mkdir mnt/old
-  for d in $HOLDFAST_DIRS; do
+  while read -r d; do
+    [ -n "$d" ] || continue
     p=${d%:ro}
     case $p in /tmp/* | /run/* | /mnt/*) mkdir -p "./$p" ;; *) [ -d "./$p" ] || mkdir -p "./$p" ;; esac
     mount --rbind "$p" "./$p"
     [ "$p" = "$d" ] || mount -o remount,bind,ro "./$p"
-  done
+  done <<<"$HOLDFAST_DIRS"
   for f in resolv.conf hosts; do [ ! -e /etc/$f ] || { [ -e etc/$f ] || touch etc/$f; mount --bind "$(realpath /etc/$f)" etc/$f; }; done
   pivot_root . mnt/old
   umount -l /mnt/old
   export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root
+  umask 022
+  # `make image-twice` builds on another day: the reproducible image must not notice.
+  if [ -n "${HOLDFAST_FAKETIME:-}" ]; then export LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 FAKETIME=$HOLDFAST_FAKETIME; fi
   unset HOLDFAST_TREE HOLDFAST_DIRS
   cd "${HOLDFAST_CWD:-/}"
   exec "$@"
