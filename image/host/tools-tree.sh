@@ -15,5 +15,6 @@ mmdebstrap --variant=apt --mode=root --include="$packages" \
   --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
   trixie "$partial" "${sources[@]}"
 # A tree is complete or absent: an interrupted build never has the final name.
+: >"$partial/etc/resolv.conf"
 rm -rf --one-file-system "$target"
 mv "$partial" "$target"
