@@ -14,9 +14,10 @@ out=$(cd "$1" && pwd)
 exec 9>"$out/.lock"
 flock 9
 
+# Compiled by relative names, so that no path of the builder gets into __FILE__.
 # -z separate-code and noexecstack: no page both holds constants and runs. No build id: it would be the only place to differ.
 common="-std=c17 -O2 -Wall -Wextra -Werror -Wconversion -Wshadow -Wformat=2 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
-  -fno-common -fcf-protection=full -fstack-clash-protection -ffile-prefix-map=$here=. -s
+  -fno-common -fcf-protection=full -fstack-clash-protection -s
   -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--build-id=none"
 # Static: inside a call's sandbox there is no library to load them with.
 static="$common -fPIE -static-pie"
