@@ -55,7 +55,7 @@ test('the first seed claims: records, keys, operators, a claim on the safe parti
   ]);
   expect(JSON.parse(text('run/userdb/alice.user'))).toEqual({
     userName: 'alice', uid: 30200, gid: 30200, realName: 'Operator alice', disposition: 'regular',
-    homeDirectory: '/run/holdfast/home', shell: '/usr/lib/holdfast/bin/holdfast-shell', memberOf: ['hf-operator', 'systemd-journal'],
+    homeDirectory: '/run/holdfast/home', shell: '/usr/lib/holdfast/login-shell', memberOf: ['hf-operator', 'systemd-journal'],
   });
   expect(JSON.parse(text('run/userdb/alice.user-privileged'))).toEqual({ privileged: { hashedPassword: ['*'] } });
   expect(JSON.parse(text('run/userdb/agent-demo.user'))).toMatchObject({ uid: 30100, gid: 30100, memberOf: [] });

@@ -185,9 +185,9 @@ function answersSsh(port: number): Promise<boolean> {
   });
 }
 
-/** Runs a command as `user` over ssh; waits for its end. */
-export function ssh(machine: Pick<Machine, 'sshConfig'>, user: string, command: string, input = ''): { status: number; stdout: string; stderr: string } {
-  const ran = spawnSync('ssh', ['-F', machine.sshConfig, user, command], { input, encoding: 'utf8', maxBuffer: 64 << 20 });
+/** Runs a command (or with null the login shell) as `user` over ssh; waits for its end. */
+export function ssh(machine: Pick<Machine, 'sshConfig'>, user: string, command: string | null, input = ''): { status: number; stdout: string; stderr: string } {
+  const ran = spawnSync('ssh', ['-F', machine.sshConfig, user, ...(command === null ? [] : [command])], { input, encoding: 'utf8', maxBuffer: 64 << 20 });
   return { status: ran.status ?? -1, stdout: ran.stdout, stderr: ran.stderr };
 }
 

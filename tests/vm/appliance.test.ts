@@ -82,6 +82,12 @@ describe('people', () => {
     expect(holdfast('status').stdout).toContain('ledger');
   });
 
+  it('an operator who gives no command gets a prompt that knows holdfast and nothing else', () => {
+    const ran = as('alice', null, 'version\nid\nexit\n');
+    expect(ran.stdout).toMatch(/holdfast \d+\.\d+/);
+    expect(ran.stdout + ran.stderr).not.toContain('uid=');
+  });
+
   it('an operator gets holdfast and nothing else', () => {
     expect(holdfast('version').status).toBe(0);
     for (const command of ['id', 'cat /etc/passwd', 'sh -c id', 'holdfast version; id', 'holdfast version && id', '$(id)']) {

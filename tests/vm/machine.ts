@@ -35,8 +35,8 @@ export function root(command: string, input = ''): string {
   return ran.stdout;
 }
 
-/** Any command line as a person would give it to ssh. */
-export function as(user: string, command: string, input = ''): Ran {
+/** Any command line as a person would give it to ssh; null for none. */
+export function as(user: string, command: string | null, input = ''): Ran {
   return ssh(machine(), user, command, input);
 }
 

@@ -10,7 +10,7 @@ export type AgentAccount = { readonly agent: string; readonly uid: number; reado
 
 // The second lets `holdfast agent logs` read what an agent printed; the restricted shell runs nothing else that could use it.
 const OPERATOR_GROUPS = ['hf-operator', 'systemd-journal'];
-const SHELL = '/usr/lib/holdfast/bin/holdfast-shell';
+const SHELL = '/usr/lib/holdfast/login-shell';
 /** Root's and empty: nothing in it that a login could read or run. */
 const HOME = '/run/holdfast/home';
 

@@ -124,7 +124,7 @@ test('property: a hostile value of a seed stays inside its own field of records 
           ['disposition', 'gid', 'homeDirectory', 'memberOf', 'realName', 'shell', 'uid', 'userName'],
         );
         expect([30200, 30100]).toContain(record.uid);
-        expect(record.shell).toBe('/usr/lib/holdfast/bin/holdfast-shell');
+        expect(record.shell).toBe('/usr/lib/holdfast/login-shell');
       }
     }
   }), { numRuns: COUNT });
