@@ -98,6 +98,22 @@ static napi_value pidfdEnded(napi_env env, napi_callback_info info) {
   return v;
 }
 
+// True when nobody is left who could read what is written here: the other side of a socket is closed whole and not only for
+// writing, or a pipe has no reader. Node tells the end of reading only, which a client that still waits for answers looks like too.
+static napi_value hungUp(napi_env env, napi_callback_info info) {
+  int32_t fd;
+  napi_value v;
+  if (!one_fd(env, info, &fd)) return bad(env, "hungUp(fd)");
+  struct pollfd p = {.fd = fd, .events = 0, .revents = 0};
+  int n;
+  do n = poll(&p, 1, 0);
+  while (n < 0 && errno == EINTR);
+  if (n < 0) return fail(env, "poll", errno);
+  if (p.revents & POLLNVAL) return fail(env, "poll", EBADF);
+  napi_get_boolean(env, (p.revents & (POLLHUP | POLLERR)) != 0, &v);
+  return v;
+}
+
 // CLOCK_BOOTTIME: counts through suspend and cannot be set (R3, A14).
 static napi_value bootMillis(napi_env env, napi_callback_info info) {
   (void)info;
@@ -150,7 +166,7 @@ static napi_value notify(napi_env env, napi_callback_info info) {
 
 #define FUNCTION(name) {#name, NULL, name, NULL, NULL, NULL, napi_default_method, NULL}
 NAPI_MODULE_INIT() {
-  const napi_property_descriptor functions[] = {FUNCTION(peerCred),   FUNCTION(peerPidfd), FUNCTION(pidfdEnded),
+  const napi_property_descriptor functions[] = {FUNCTION(peerCred),   FUNCTION(peerPidfd), FUNCTION(pidfdEnded), FUNCTION(hungUp),
                                                 FUNCTION(bootMillis), FUNCTION(pipeFds),   FUNCTION(notify)};
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
   return exports;

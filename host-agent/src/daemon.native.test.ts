@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DeclaredAgent } from './config/declared.ts';
 import { pathsUnder } from './effects/paths.ts';
 import type { Entry } from './ledger/entry.ts';
+import { VERSION } from './version.ts';
 
 // The real ledger, holdfastd and command line as processes. The agent and the operator are users of their own, so this needs root,
 // and a control group for the agent's client, because the door asks for both.
@@ -136,8 +137,13 @@ test('an MCP client is refused, is granted what it asked for, succeeds, and all 
   await client.connect(new StdioClientTransport({ command, args: [...args], env: { PATH: '/usr/bin:/bin' }, stderr: 'inherit' }));
   const call = (name: string, given: Record<string, unknown>) => client.callTool({ name, arguments: given });
 
+  expect(client.getServerVersion()).toEqual({ name: 'holdfast', version: VERSION });
+  let changes = 0;
+  client.setNotificationHandler('notifications/tools/list_changed', () => void (changes += 1));
+  const metrics = async () => (await client.listTools(undefined, { cacheMode: 'bypass' })).tools.find((tool) => tool.name === 'host.metrics')?.description;
+  expect(await metrics()).toContain('You hold nothing for this tool now');
   // The control: what it holds from the start works.
-  expect((await client.listTools()).tools.map((tool) => tool.name)).toContain('host.metrics');
+  expect((await call('process.list', {})).isError).not.toBe(true);
   const refused = await call('host.metrics', {});
   expect(refused.isError).toBe(true);
   expect(refused.structuredContent).toMatchObject({ refused: 'denied', missing: ['host:metrics'], may_ask: ['host:metrics'] });
@@ -157,6 +163,8 @@ test('an MCP client is refused, is granted what it asked for, succeeds, and all 
   expect(granted).toMatchObject({ code: 0, err: '' });
   const { id } = JSON.parse(granted.out) as { id: string };
   expect((await holdfast(OPERATOR, 'requests')).out).toBe('nobody asks for anything\n');
+  await until('word of the change', () => changes === 1);
+  expect(await metrics()).not.toContain('You hold nothing');
   const done = await call('host.metrics', {});
   expect(done.isError, JSON.stringify(done)).not.toBe(true);
   expect(done.structuredContent).toMatchObject({ cpus: expect.any(Number) });
@@ -164,12 +172,13 @@ test('an MCP client is refused, is granted what it asked for, succeeds, and all 
   // A16: from the answer on, nothing that starts has it.
   expect(await holdfast(OPERATOR, 'revoke', id)).toMatchObject({ code: 0, err: '' });
   expect((await call('host.metrics', {})).structuredContent).toMatchObject({ refused: 'denied' });
+  expect(changes).toBe(2);
   await client.close();
 
   await until('the end of the session on record', async () => (await entries('--kind', 'session.closed')).length === 1);
   const all = await entries('--agent', 'demo');
   expect(all.map((entry) => entry.kind).filter((kind) => kind !== 'configuration.changed')).toEqual([
-    'session.opened', 'call.refused', 'call.intent', 'grant.requested', 'call.outcome', 'grant.refused', 'grant.given',
+    'session.opened', 'call.intent', 'call.outcome', 'call.refused', 'call.intent', 'grant.requested', 'call.outcome', 'grant.refused', 'grant.given',
     'call.intent', 'call.outcome', 'grant.ended', 'call.refused', 'session.closed',
   ]);
   expect(all.find((entry) => entry.kind === 'grant.given')).toMatchObject({ actor: { type: 'user', id: 'anna' }, data: { granted_by: 'anna', for_ms: 600_000, reason: 'ticket 1' } });

@@ -4,14 +4,16 @@ import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { closeSession } from './capability/grant.ts';
 import type { Declared, DeclaredAgent } from './config/declared.ts';
+import { openAgentRuns } from './daemon/agent-runs.ts';
 import { doorHandlers } from './daemon/agent-sessions.ts';
 import { agentChanges, grantsOutside, operatorChanges } from './daemon/changes.ts';
 import { holdDeclarations } from './daemon/declarations.ts';
 import { openRequests } from './daemon/requests.ts';
 import { openRunners } from './daemon/runners.ts';
 import { markSeedRecorded, seedDraft } from './daemon/seed-record.ts';
+import { watchToolLists } from './daemon/tool-lists.ts';
 import { unfinishedCalls } from './daemon/unfinished-calls.ts';
-import { agentUnit, runnerUnit } from './door/operator-agents.ts';
+import { agentOfUnit, agentUnit, runnerUnit } from './door/operator-agents.ts';
 import { answerOperator, operatorOf } from './door/operator-door.ts';
 import type { OperatorDoorPorts } from './door/operator-ports.ts';
 import { openAgentDoors } from './effects/agent-doors.ts';
@@ -26,6 +28,7 @@ import { observeHost } from './effects/observe-host.ts';
 import { serveOperators } from './effects/operator-listener.ts';
 import { pathsUnder } from './effects/paths.ts';
 import { readPosture, type Confined } from './effects/posture.ts';
+import { runningAgents } from './effects/running-agents.ts';
 import { systemdManager } from './effects/systemd-manager.ts';
 import { authorityOf, type AgentAuthority } from './gate/authority.ts';
 import type { GrantId } from './identity/ids.ts';
@@ -40,6 +43,8 @@ import { VERSION } from './version.ts';
 const SELF = { type: 'system', id: 'holdfastd' } as const;
 /** Calls that run when holdfastd is told to stop may end by themselves for so long; then their runners end them. */
 const LAST_CALLS_MS = 20_000;
+/** systemd tells when an agent's program ends; looking finds an end of which no word came, and renews a connection that was lost. */
+const LOOK_AT_AGENTS_MS = 15_000;
 
 /** `holdfastd`: puts judge, grants, doors, ledger and runners together. It decides nothing itself. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -72,18 +77,35 @@ export async function main(args: readonly string[]): Promise<void> {
   };
 
   mkdirSync(paths.daemonRuntime, { recursive: true, mode: 0o700 });
-  const { grants, note: found } = keepGrants(paths.daemonRuntime, boot, clock, (grant, how) => note(grantEnded(SELF, grant, how)));
+  const tools = toolRegistry();
+  const authorities = new Map<string, AgentAuthority>();
+  const toolLists = watchToolLists(tools, (agent) => doors.of(agent)?.toolsChanged());
+  const { grants, note: found } = keepGrants(
+    paths.daemonRuntime,
+    boot,
+    clock,
+    (grant, how) => note(grantEnded(SELF, grant, how)),
+    (book) => toolLists.look(authorities.values(), book),
+  );
   if (found !== null) log.warn({ why: found }, 'grants of before are gone');
   const requests = openRequests(() => newId('r'));
-  const systemd = systemdManager(`${root}/run/dbus/system_bus_socket`);
+  const running = runningAgents(paths.daemonRuntime, boot, onFault);
+  const runs = openAgentRuns(running.before, {
+    onEnded: (agent, { reason, result }) => note(draft('agent.stopped', { agent, reason, result })),
+    onStarted: (agent) => note(draft('agent.started', { agent })),
+    keep: running.keep,
+  });
+  const systemd = systemdManager(`${root}/run/dbus/system_bus_socket`, ({ unit, ...news }) => {
+    const agent = agentOfUnit(unit);
+    if (agent !== null) runs.seen(agent, news);
+  });
   const runners = openRunners(paths.runnerSockets);
   const calls = unfinishedCalls();
   let agents: readonly DeclaredAgent[] = [];
-  const authorities = new Map<string, AgentAuthority>();
 
   const sources = { cgroupRoot: '/sys/fs/cgroup', proc: '/proc', varDir: `${root}/var`, unitState: systemd.unitState };
   const ports: ToolCallPorts = {
-    tools: toolRegistry(),
+    tools,
     ledger,
     grants,
     requests,
@@ -112,6 +134,7 @@ export async function main(args: readonly string[]): Promise<void> {
   };
   const doors = openAgentDoors(
     paths.agentDoors,
+    VERSION,
     (agent) => {
       const authority = authorities.get(agent.name);
       if (authority === undefined) throw new Error(`agent ${agent.name} has no authority that could be read`);
@@ -136,6 +159,7 @@ export async function main(args: readonly string[]): Promise<void> {
     requests.keepOnly(agents);
     note(draft('configuration.changed', agentChanges(before, now)));
     await doors.update(agents.filter((agent) => authorities.has(agent.name)));
+    toolLists.look(authorities.values(), grants.book());
   }
 
   const declarations = await holdDeclarations(paths, {
@@ -165,6 +189,7 @@ export async function main(args: readonly string[]): Promise<void> {
     requests: requests.book,
     replaceRequests: requests.replace,
     units: systemd,
+    runs,
     files: agentFileLayer(paths.operatorAgentLayer),
     redeclare: async () => {
       const ran = await systemd.startUnit('holdfast-declare.service');
@@ -186,6 +211,9 @@ export async function main(args: readonly string[]): Promise<void> {
   log.info({ agents: agents.length }, 'ready');
   await recordSeed();
   await startAgents();
+  const lookAtAgents = (): void => void runs.look((agent) => systemd.unitState(agentUnit(agent)), () => sleep(1_000)).catch(onFault);
+  lookAtAgents();
+  const looking = setInterval(lookAtAgents, LOOK_AT_AGENTS_MS);
 
   async function recordSeed(): Promise<void> {
     const seed = await seedDraft(paths.seedResult, paths.daemonRuntime, boot);
@@ -201,9 +229,15 @@ export async function main(args: readonly string[]): Promise<void> {
       if (start !== 'boot' || program === null) continue;
       const state = await systemd.unitState(agentUnit(name));
       if (state.ok && state.value.active === 'active') continue;
+      runs.starting(name);
       const started = await systemd.startUnit(agentUnit(name));
-      if (started.ok) note(draft('agent.started', { agent: name }));
-      else log.error({ agent: name, error: started.error }, 'cannot start this agent');
+      if (started.ok) {
+        note(draft('agent.started', { agent: name }));
+        runs.started(name);
+        continue;
+      }
+      runs.notStarted(name);
+      log.error({ agent: name, error: started.error }, 'cannot start this agent');
     }
   }
 
@@ -211,6 +245,7 @@ export async function main(args: readonly string[]): Promise<void> {
   async function stop(): Promise<void> {
     log.info({}, 'stopping');
     declarations.close();
+    clearInterval(looking);
     const last = calls.close();
     await Promise.race([last, sleep(LAST_CALLS_MS, undefined, { ref: false })]);
     runners.close();

@@ -156,6 +156,47 @@ test('a recorded call runs as the agent, in its sandbox, and leaves no control g
   expect(callGroups()).toEqual([]);
 });
 
+test('a call that is cancelled ends at once with all its processes; the other one goes on', async () => {
+  const stop = new AbortController();
+  const control = permitFor('sleep 0.6; echo done');
+  const other = run(control, receiptFor(control));
+  const permit = permitFor("echo > /workspace/started; trap '' TERM; (trap '' TERM; setsid sleep 4711) & sleep 4711");
+  const began = Date.now();
+  const cancelled = connection.run(permit, receiptFor(permit), null, stop.signal);
+  await until('the call', () => marks().includes('started'));
+  stop.abort();
+  expect(await cancelled).toMatchObject({ ok: true, value: { exit: { signal: 'SIGKILL' }, deadline: false, observed: { by: 'cgroup' } } });
+  expect(Date.now() - began).toBeLessThan(5_000);
+  expect(alive('4711')).toBe(false);
+  expect(await other).toBe('{"code":0} done');
+  expect(callGroups()).toEqual([]);
+  rmSync(join(workspace, 'started'));
+});
+
+test('a cancellation that comes with the call, or after it, does no harm', async () => {
+  const early = AbortSignal.abort();
+  for (let i = 0; i < 5; i += 1) {
+    const permit = permitFor('sleep 4712');
+    // Killed before or after its sandbox stood: ended either way, and soon.
+    const ran = await connection.run(permit, receiptFor(permit), null, early);
+    expect(ran.ok ? ran.value.exit : ran.error).toSatisfy((end) => typeof end === 'string' || end.signal === 'SIGKILL');
+  }
+  expect(alive('4712')).toBe(false);
+  const late = new AbortController();
+  const permit = permitFor('echo done');
+  expect(await connection.run(permit, receiptFor(permit), null, late.signal)).toMatchObject({ ok: true, value: { exit: { code: 0 } } });
+  late.abort();
+  // Told of a call that it does not know, the runner goes on.
+  const socket = connect(socketPath);
+  await new Promise((resolve) => socket.once('connect', resolve));
+  socket.write('{"id":1,"op":"cancel"}\n');
+  const after = permitFor('echo done');
+  expect(await run(after, receiptFor(after))).toBe('{"code":0} done');
+  expect(socket.destroyed).toBe(false);
+  socket.destroy();
+  expect(callGroups()).toEqual([]);
+});
+
 test('each receipt that is not right for this call is refused by its name, and nothing happens', async () => {
   const script = 'echo > /workspace/mark';
   const other = generateKeyPairSync('ed25519').privateKey;

@@ -15,9 +15,11 @@ import { peerOf } from './effects/peer.ts';
 import { KEPT_MAX, printRunResult } from './effects/run-wire.ts';
 import { openUsedReceipts } from './effects/used-receipts.ts';
 import type { Declared, DeclaredAgent } from './config/declared.ts';
+import { parseStrictJson } from './door/strict-json.ts';
 import { parseAgentName } from './identity/ids.ts';
 import type { JsonObject, JsonValue } from './ledger/entry.ts';
 import { parseReceiptKey } from './ledger/receipt.ts';
+import { isObject } from './ledger/shape.ts';
 import { takeRoot } from './root-option.ts';
 import { isBeneath, WORKSPACE } from './sandbox/bindable.ts';
 import { checkRun } from './sandbox/check-run.ts';
@@ -39,7 +41,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const place = { programs: paths.programs, bwrap: BWRAP, label: agent.callLabel, hostOf: hostOf(agent, root) };
   const calls = new Set<() => void>();
 
-  const run = async (request: JsonObject, onStart: (kill: () => void) => () => void): Promise<Launched> => {
+  const run: Run = async (request, onStart) => {
     if (calls.size >= CALLS_MAX) return refused('busy', `${CALLS_MAX} calls of this agent are running; wait for one to end`);
     const stdin = bytesOf(request['stdin']);
     if (stdin === undefined) return refused('stdin_digest', 'the input is not base64');
@@ -70,10 +72,12 @@ export async function main(args: readonly string[]): Promise<void> {
   notifyReady();
 }
 
+/** `onStart` is given what ends the call, and gives back what to do when it has ended. */
 type Run = (request: JsonObject, onStart: (kill: () => void) => () => void) => Promise<Launched>;
 
 function serve(socket: Socket, daemonUid: number, run: Run, log: Log): void {
-  const running = new Set<() => void>();
+  /** Calls of this connection by the id of their request. */
+  const running = new Map<number, () => void>();
   socket.on('error', () => socket.destroy());
   const { uid } = peerOf(socket);
   // The agent and its calls have our own uid in the product: it is not enough to be us.
@@ -83,29 +87,41 @@ function serve(socket: Socket, daemonUid: number, run: Run, log: Log): void {
   }
   // Nobody is left to record how these calls end.
   socket.on('close', () => {
-    for (const kill of running) kill();
+    for (const kill of running.values()) kill();
   });
-  const onStart = (kill: () => void): (() => void) => {
-    running.add(kill);
-    return () => running.delete(kill);
+  const onStart = (id: number) => (kill: () => void) => {
+    running.set(id, kill);
+    return () => void running.delete(id);
   };
   readJsonLines(socket, {
     maxBytes: MAX_LINE,
     onViolation: (reason) => log.warn({ reason }, 'closed a connection that does not speak the protocol'),
-    onValue: (value) => void answer(socket, value, (request) => run(request, onStart), log),
+    onValue: (value) => {
+      const request = requestOf(value);
+      if (request === null || (request.op === 'run' && running.has(request.id))) {
+        log.warn({}, 'closed a connection that sent an unknown request');
+        return void socket.destroy();
+      }
+      // One that has ended meanwhile is answered already, or about to be.
+      if (request.op === 'cancel') return running.get(request.id)?.();
+      void answer(socket, request.id, () => run(request.fields, onStart(request.id)), log);
+    },
   });
 }
 
-async function answer(socket: Socket, value: JsonValue, run: (request: JsonObject) => Promise<Launched>, log: Log): Promise<void> {
-  const request = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
-  const id = request['id'];
-  if (typeof id !== 'number' || !Number.isSafeInteger(id) || request['op'] !== 'run') {
-    log.warn({}, 'closed a connection that sent an unknown request');
-    return void socket.destroy();
-  }
+type Request = { readonly id: number; readonly op: 'run' | 'cancel'; readonly fields: JsonObject };
+
+function requestOf(value: JsonValue): Request | null {
+  if (!isObject(value)) return null;
+  const { id, op } = value;
+  if (typeof id !== 'number' || !Number.isSafeInteger(id) || (op !== 'run' && op !== 'cancel')) return null;
+  return { id, op, fields: value };
+}
+
+async function answer(socket: Socket, id: number, run: () => Promise<Launched>, log: Log): Promise<void> {
   let launched: Launched;
   try {
-    launched = await run(request);
+    launched = await run();
   } catch (fault) {
     // Nothing of this call runs: launchCall has not been reached, or has ended all it started.
     log.error({ fault: (fault as Error).message }, 'a call could not be run');
@@ -118,8 +134,9 @@ async function answer(socket: Socket, value: JsonValue, run: (request: JsonObjec
 function ownDeclaration(file: string, name: string): DeclaredAgent {
   const parsed = parseAgentName(name);
   if (!parsed.ok) throw new Error(`cannot start a runner: --agent: ${parsed.error}`);
-  const declared = JSON.parse(readFileSync(file, 'utf8')) as Declared;
-  const agent = declared.agents.find((a) => a.name === parsed.value);
+  const declared = parseStrictJson(readFileSync(file, 'utf8'));
+  if (!declared.ok) throw new Error(`cannot start a runner: ${file}: ${declared.error}`);
+  const agent = (declared.value as unknown as Declared).agents.find((a) => a.name === parsed.value);
   if (agent === undefined) throw new Error(`cannot start a runner: ${file} declares no agent ${name}`);
   return agent;
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LedgerReader, ReadEntry } from '../effects/ledger-client.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
-import { ENTRY_KINDS, type Entry, type JsonObject } from '../ledger/entry.ts';
+import { ENTRY_KINDS, type JsonObject } from '../ledger/entry.ts';
 import type { QueryFilter } from '../ledger/filter.ts';
 import { wholeNumber, type Given } from './command.ts';
 import { parseDuration } from './duration.ts';
-import { entryLine } from './entry-line.ts';
+import { openEntryView } from './entry-view.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import type { Io } from './io.ts';
 import { usage } from './run-command.ts';
+import { entryOf } from './stored-entry.ts';
 import { unavailable, withLedger } from './with-ledger.ts';
 
 const PAGE = 500;
@@ -19,14 +20,16 @@ export async function log(io: Io, given: Given): Promise<ExitCode> {
   if (!filter.ok) return usage(io, filter.error);
   const limit = wholeNumber('limit', given.options.get('limit') ?? '30', 1, 10_000);
   if (!limit.ok) return usage(io, limit.error);
-  const show = (entry: ReadEntry): void => showEntry(io, entry, given.options.has('json'));
+  const view = given.options.has('json') ? jsonView(io) : openEntryView(io.screen);
   const read = await withLedger(io, async (ledger) => {
     const newest = await newestEntries(ledger, filter.value, limit.value);
-    for (const entry of newest) show(entry);
+    for (const entry of newest) view.show(entry);
+    view.pause();
     if (!given.options.has('follow')) return;
     // From the last one shown on: what was written between the two questions is not lost.
     const after = newest.at(-1);
-    await ledger.follow({ ...filter.value, ...(after === undefined ? {} : { afterSeq: entryOf(after).seq }) } as JsonObject, show, io.stop);
+    const from = after === undefined ? {} : { afterSeq: after.seq };
+    await ledger.follow({ ...filter.value, ...from } as JsonObject, view.show, io.stop).finally(view.pause);
   });
   return read.ok ? EXIT.ok : unavailable(io, read.error);
 }
@@ -39,21 +42,19 @@ export async function newestEntries(ledger: LedgerReader, filter: QueryFilter, l
     const from: QueryFilter = before === null ? filter : { ...filter, beforeSeq: before };
     const page = await ledger.query({ ...from, limit: Math.min(PAGE, limit - found.length), newestFirst: true } as JsonObject);
     found.push(...page.entries);
-    const oldest = page.entries.at(-1);
-    if (oldest === undefined || page.next === null) break;
-    before = entryOf(oldest).seq;
+    if (page.next === null) break;
+    before = page.next;
   }
   return found.reverse();
 }
 
-export function entryOf(read: ReadEntry): Entry {
-  return JSON.parse(read.bytes) as Entry;
-}
-
-export function showEntry(io: Io, read: ReadEntry, json: boolean): void {
-  const entry = entryOf(read);
-  if (json) io.screen.json(entry);
-  else io.screen.line(...entryLine(entry));
+/** Every entry whole and by itself; one that is damaged is shown as what lies there. */
+function jsonView(io: Io): { readonly show: (read: ReadEntry) => void; readonly pause: () => void } {
+  const show = (read: ReadEntry): void => {
+    const { seq, bytes, hash } = read;
+    io.screen.json(entryOf(read) ?? { damaged: true, seq, hash, bytes });
+  };
+  return { show, pause: () => undefined };
 }
 
 function filterOf(given: Given, now: number): Result<QueryFilter> {

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { connect } from 'node:net';
+import { addon } from '../effects/addon.ts';
 import { readDeclaredAgents } from '../effects/declared-files.ts';
 import { unreachable } from '../effects/operator-client.ts';
 import type { Given } from './command.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import type { Io } from './io.ts';
 import { styled } from './screen.ts';
+
+const STDOUT = 1;
+const LOOK_MS = 250;
 
 /**
  * Joins standard input and output to the door of the agent whose uid this process has. The door asks the kernel who came, so this
@@ -30,12 +34,14 @@ function joined(io: Io, path: string): Promise<ExitCode> {
   return new Promise((resolve) => {
     let connected = false;
     let settled = false;
+    let looking: NodeJS.Timeout | null = null;
     const socket = connect({ path, allowHalfOpen: true }, () => {
       connected = true;
     });
     const finish = (code: ExitCode): void => {
       if (settled) return;
       settled = true;
+      if (looking !== null) clearInterval(looking);
       socket.destroy();
       io.stdin.unpipe(socket);
       io.stdin.pause();
@@ -49,6 +55,12 @@ function joined(io: Io, path: string): Promise<ExitCode> {
     // When either side ends, what the other has still to say is passed on first: pipe() ends the socket after our input has ended,
     // and the door closes when its last answer is written.
     io.stdin.pipe(socket);
+    // An ssh connection that broke looks like a client that has finished writing, but for that nobody reads our output any more.
+    io.stdin.once('end', () => {
+      looking = setInterval(() => {
+        if (addon().hungUp(STDOUT)) finish(EXIT.ok);
+      }, LOOK_MS);
+    });
     socket.pipe(process.stdout, { end: false });
     socket.on('end', () => finish(EXIT.ok));
     io.stop.addEventListener('abort', () => finish(EXIT.ok), { once: true });

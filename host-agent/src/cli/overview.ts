@@ -3,12 +3,13 @@ import type { AgentView, RequestView, StatusView } from '../door/operator-wire.t
 import { VERSION } from '../version.ts';
 import { ask } from './ask.ts';
 import type { Given } from './command.ts';
-import { entryLine } from './entry-line.ts';
+import { entryLine } from './entry-view.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { grantLine } from './grant.ts';
 import type { Io } from './io.ts';
-import { entryOf, newestEntries } from './log.ts';
+import { newestEntries } from './log.ts';
 import { columns, styled } from './screen.ts';
+import { entryOf } from './stored-entry.ts';
 import { withLedger } from './with-ledger.ts';
 
 const MOST_AGENTS = 4;
@@ -30,29 +31,36 @@ export async function overview(io: Io, given: Given): Promise<ExitCode> {
     io.screen.json({ version: VERSION, agents, requests, problems, ledger: head, last_refusal: refused });
     return EXIT.ok;
   }
-  io.screen.line(styled(`holdfast ${VERSION}`, 'bold'));
   for (const line of columns(agents.slice(0, MOST_AGENTS).map(agentRow))) io.screen.line(line);
-  if (agents.length > MOST_AGENTS) io.screen.line(`and ${agents.length - MOST_AGENTS} more agents: holdfast agent list`);
-  if (refused === null) io.screen.line('last refusal: none is known');
-  else io.screen.line('last refusal: ', ...entryLine(refused));
-  if (ledger.ok) io.screen.line(`ledger: ${ledger.value.head.seq} entries, head ${ledger.value.head.hash.slice(0, 16)}`);
-  else io.screen.line(styled('ledger: ', 'red'), ledger.error);
+  if (agents.length > MOST_AGENTS) io.screen.line(`and ${agents.length - MOST_AGENTS} more agents; see: holdfast agent list`);
+  if (agents.length === 0) io.screen.line('no agent is declared');
+  if (refused === null) io.screen.line('nothing was refused so far');
+  else io.screen.line('last refusal ', ...entryLine(refused));
+  if (ledger.ok) io.screen.line(`the ledger has ${ledger.value.head.seq} entries; check it with: holdfast verify`);
+  else io.screen.line(styled('no ledger: ', 'red'), ledger.error);
   const bad = posture.filter((fact) => fact.state === 'bad').length + problems.length;
-  io.screen.line(bad === 0 ? styled('posture: good', 'green') : styled(`posture: ${bad} bad, see: holdfast status`, 'yellow'));
-  const [first] = requests;
-  io.screen.line(`requests: ${requests.length}`, first === undefined ? '' : `, the first of ${first.agent} for ${first.capability}`);
+  if (bad > 0) io.screen.line(styled(`${bad} facts about this machine are bad; see: holdfast status`, 'yellow'));
+  if (requests.length > 0) io.screen.line(`${requests.length} requests wait for an answer; see: holdfast requests`);
   io.screen.line('next: ', styled(nextStep(agents, requests), 'bold'));
   return EXIT.ok;
 }
 
 function agentRow(agent: AgentView): readonly string[] {
-  return [`agent ${agent.name}`, agent.state, agent.type, agent.mode, `${agent.sessions} sessions`, `${agent.grants.length} grants`];
+  return [`agent ${agent.name}`, stateWords(agent), `${agent.grants.length} grants`];
+}
+
+/** systemd's words for an agent's program, in a person's. */
+function stateWords({ state, sessions }: AgentView): string {
+  const connected = sessions === 0 ? 'not connected' : sessions === 1 ? 'connected' : `${sessions} connections`;
+  if (state === 'remote') return connected;
+  const words: Readonly<Record<string, string>> = { active: 'runs', inactive: 'does not run' };
+  return sessions === 0 ? (words[state] ?? state) : `${words[state] ?? state}, ${connected}`;
 }
 
 function nextStep(agents: readonly AgentView[], requests: readonly RequestView[]): string {
   const request = requests[0];
   if (request !== undefined) return grantLine(request);
   if (agents.length === 0) return 'holdfast agent add FILE';
-  const idle = agents.find((agent) => agent.state === 'inactive');
+  const idle = agents.find((agent) => agent.state === 'inactive' || agent.state === 'failed');
   return idle === undefined ? 'holdfast log --follow' : `holdfast agent start ${idle.name}`;
 }

@@ -8,9 +8,10 @@ import type { Given } from './command.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { grantLine } from './grant.ts';
 import type { Io } from './io.ts';
-import { entryOf, newestEntries } from './log.ts';
+import { newestEntries } from './log.ts';
 import { runCommand } from './run-command.ts';
 import { styled } from './screen.ts';
+import { entryOf } from './stored-entry.ts';
 import { withLedger } from './with-ledger.ts';
 import { splitWords } from './words.ts';
 
@@ -77,7 +78,7 @@ async function untilUsed(io: Io, name: string, capability: string): Promise<void
   io.screen.line(styled('(waiting until it tries again)', 'dim'));
   while (Date.now() < end && !io.stop.aborted) {
     const used = await withLedger(io, async (ledger) => {
-      const entries = (await newestEntries(ledger, { agent: name }, 100)).map(entryOf);
+      const entries = (await newestEntries(ledger, { agent: name }, 100)).flatMap((read) => entryOf(read) ?? []);
       const given = entries.findLast((e) => e.kind === 'grant.given' && e.data['capability'] === capability);
       const intents = entries.filter((e) => e.kind === 'call.intent' && uses(e.data, given?.data['grant']));
       return entries.some((e) => e.kind === 'call.outcome' && intents.some((intent) => intent.seq === e.data['intent']));

@@ -2,11 +2,11 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { VerifyAnswer } from '../effects/ledger-client.ts';
+import { parseStrictJson } from '../door/strict-json.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
 import { decodeEntry } from '../ledger/decode.ts';
 import { leafHash } from '../ledger/digest.ts';
 import { canonicalJson } from '../ledger/encode.ts';
-import type { JsonValue } from '../ledger/entry.ts';
 
 /**
  * Checks entries that were saved with `holdfast log --json`: one after the other, without a gap, each pointing back to the one before.
@@ -39,12 +39,17 @@ export async function verifyFile(path: string, range: { readonly from?: number; 
   return accept({ verified: previous.seq - first + 1, first, last: previous.seq, head: previous });
 }
 
+/** An entry holds arguments, which may nest as deep as the door allows. */
+const ENTRY_LIMITS = { maxDepth: 128 };
+
 function entryAt(text: string): Result<{ readonly entry: { readonly seq: number; readonly prev: string }; readonly hash: string }> {
+  const read = parseStrictJson(text, ENTRY_LIMITS);
+  if (!read.ok) return refuse(`the line is no JSON of an entry: ${read.error}`);
   let bytes: Uint8Array;
   try {
-    bytes = canonicalJson(JSON.parse(text) as JsonValue);
+    bytes = canonicalJson(read.value);
   } catch {
-    return refuse('the line is no JSON of an entry');
+    return refuse('the line says what no entry can say');
   }
   const entry = decodeEntry(bytes);
   return entry.ok ? accept({ entry: entry.value, hash: leafHash(bytes) }) : entry;

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { declare, runUnder } from '../declare.ts';
 import { EMPTY_BOOK } from '../capability/grant.ts';
 import type { Declared } from '../config/declared.ts';
+import { openAgentRuns } from './agent-runs.ts';
 import { answerOperator } from '../door/operator-door.ts';
 import type { OperatorDoorPorts } from '../door/operator-ports.ts';
 import { agentFileLayer } from '../effects/agent-file-layer.ts';
@@ -54,6 +55,7 @@ beforeEach(() => {
     endGrant: () => accept(null),
     requests: () => [],
     replaceRequests: () => undefined,
+    runs: openAgentRuns([], { onEnded: () => undefined, onStarted: () => undefined, keep: () => undefined }),
     units: { startUnit: fine, stopUnit: fine, unitState: async () => accept({ active: 'inactive' }) },
     files: agentFileLayer(paths.operatorAgentLayer),
     redeclare: async () => {

@@ -51,10 +51,14 @@ function handlersOf(
   world: SessionWorld,
 ): Omit<SessionHandlers, 'onClient'> {
   return {
-    listTools: () => callableTools(world.ports.tools, authority),
-    call: async (tool, args, { trace }) => {
+    listTools: () => {
+      const { tools, grants, clock } = world.ports;
+      return callableTools(tools, authority, grants.heldBy(authority.name, session, clock.now()));
+    },
+    call: async (tool, args, { trace, signal }) => {
       const id = world.newId('c') as CallId;
-      const reply = world.track(() => handleToolCall({ id, session, agent: authority, tool, arguments: args, trace }, world.ports));
+      const call = { id, session, agent: authority, tool, arguments: args, trace, cancelled: signal };
+      const reply = world.track(() => handleToolCall(call, world.ports));
       if (reply === null) return { protocolError: 'holdfastd is stopping: connect again in a moment' };
       return unknownTool(await reply);
     },

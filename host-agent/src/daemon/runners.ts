@@ -13,7 +13,7 @@ export function openRunners(dir: string): RunnerPort & { readonly close: () => v
     return connection;
   }
   return {
-    run: ({ permit, receipt }, stdin) => runnerOf(permit.agent).run(permit, receipt, stdin),
+    run: ({ permit, receipt }, stdin, cancelled) => runnerOf(permit.agent).run(permit, receipt, stdin, cancelled),
     close: () => {
       for (const connection of known.values()) connection.close();
     },

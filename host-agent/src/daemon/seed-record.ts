@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { EntryDraft, JsonValue } from '../ledger/entry.ts';
+import { parseStrictJson } from '../door/strict-json.ts';
+import type { EntryDraft } from '../ledger/entry.ts';
+import { isObject } from '../ledger/shape.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
 
 /** What holdfast-seed found, as an entry; null when there is nothing to say. Once a boot, not at each start of ours. */
 export async function seedDraft(seedResult: string, runtime: string, boot: string): Promise<Result<EntryDraft | null>> {
   try {
     if ((await readFile(markerOf(runtime), 'utf8').catch(() => '')) === boot) return accept(null);
-    const { state, digest, offered, problems } = JSON.parse(await readFile(seedResult, 'utf8')) as Readonly<Record<string, JsonValue>>;
+    const read = parseStrictJson(await readFile(seedResult, 'utf8'));
+    if (!read.ok) return refuse(`cannot say which seed owns this machine: ${read.error}`);
+    const { state, digest, offered, problems } = isObject(read.value) ? read.value : {};
     if (state !== 'claimed' && state !== 'ignored') return accept(null);
     const data = { state, digest: digest ?? null, offered: offered ?? null, problems: Array.isArray(problems) ? problems.length : 0 };
     const kind = state === 'claimed' ? 'seed.claimed' : 'seed.ignored';

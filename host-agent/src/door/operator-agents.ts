@@ -18,6 +18,13 @@ export function agentUnit(agent: AgentName): string {
   return `holdfast-agent@${agent}.service`;
 }
 
+/** Null for the unit of anything else. */
+export function agentOfUnit(unit: string): AgentName | null {
+  const name = /^holdfast-agent@(.*)\.service$/.exec(unit)?.[1];
+  const agent = name === undefined ? null : parseAgentName(name);
+  return agent?.ok === true ? agent.value : null;
+}
+
 export function runnerUnit(agent: AgentName): string {
   return `holdfast-runner@${agent}.service`;
 }
@@ -42,7 +49,8 @@ export async function agentViews(ports: OperatorDoorPorts): Promise<readonly Age
 async function stateOf(ports: OperatorDoorPorts, agent: DeclaredAgent): Promise<string> {
   if (agent.program === null) return 'remote';
   const state = await ports.units.unitState(agentUnit(agent.name));
-  return state.ok ? state.value.active : 'unknown';
+  if (!state.ok) return 'unknown';
+  return state.value.active === 'inactive' && ports.runs.hasFailed(agent.name) ? 'failed' : state.value.active;
 }
 
 export async function startAgent(ports: OperatorDoorPorts, operator: OperatorPrincipal, text: string): Promise<OperatorAnswer<null>> {
@@ -50,10 +58,20 @@ export async function startAgent(ports: OperatorDoorPorts, operator: OperatorPri
   if (!agent.ok) return agent;
   const { name, program } = agent.value;
   if (program === null) return refuse(`${name} has no program of its own: it connects from elsewhere (ssh agent-${name}@box)`);
+  const state = await ports.units.unitState(agentUnit(name));
+  if (state.ok && state.value.active === 'active') return accept(null);
+  ports.runs.starting(name);
   const started = await ports.units.startUnit(agentUnit(name));
-  if (!started.ok) return started;
+  if (!started.ok) {
+    ports.runs.notStarted(name);
+    return started;
+  }
   const recorded = await ports.record(draftBy(operator, 'agent.started', { agent: name }));
-  if (recorded.ok) return accept(null);
+  if (recorded.ok) {
+    ports.runs.started(name);
+    return accept(null);
+  }
+  ports.runs.stopping(name);
   await ports.units.stopUnit(agentUnit(name));
   return refuse(`${name} is stopped again, for its start cannot be recorded: ${recorded.error}`);
 }
@@ -64,9 +82,20 @@ export async function stopAgent(ports: OperatorDoorPorts, operator: OperatorPrin
   if (!agent.ok) return agent;
   const { name, program } = agent.value;
   if (program === null) return refuse(`${name} has no program of its own to stop`);
+  return stopProgram(ports, operator, name);
+}
+
+/** What did not run is not recorded as stopped. */
+async function stopProgram(ports: OperatorDoorPorts, operator: OperatorPrincipal, name: AgentName): Promise<Result<null>> {
+  const known = ports.runs.stopping(name);
+  const state = await ports.units.unitState(agentUnit(name));
   const stopped = await ports.units.stopUnit(agentUnit(name));
-  if (!stopped.ok) return stopped;
-  const recorded = await ports.record(draftBy(operator, 'agent.stopped', { agent: name }));
+  if (!stopped.ok) {
+    ports.runs.notStopped(name);
+    return stopped;
+  }
+  if (!known && state.ok && (state.value.active === 'inactive' || state.value.active === 'failed')) return accept(null);
+  const recorded = await ports.record(draftBy(operator, 'agent.stopped', { agent: name, reason: 'operator', result: null }));
   return recorded.ok ? accept(null) : refuse(`${name} is stopped, but that cannot be recorded: ${recorded.error}`);
 }
 
@@ -146,7 +175,7 @@ async function remove(ports: OperatorDoorPorts, operator: OperatorPrincipal, tex
   if (!recorded.ok) return refuse(`nothing is changed, for it cannot be recorded: ${recorded.error}`);
   const agent = declaredAgent(ports, name.value);
   if (agent.ok && agent.value.program !== null) {
-    const stopped = await ports.units.stopUnit(agentUnit(name.value));
+    const stopped = await stopProgram(ports, operator, name.value);
     if (!stopped.ok) return stopped;
   }
   const removed = await ports.files.remove(name.value);

@@ -4,6 +4,7 @@ import { parseCapability } from '../capability/capability.ts';
 import { EMPTY_BOOK, heldBy, revoke, type GrantBook } from '../capability/grant.ts';
 import type { RequestBook } from '../capability/request-book.ts';
 import type { Declared, DeclaredAgent } from '../config/declared.ts';
+import { openAgentRuns, type AgentRuns } from '../daemon/agent-runs.ts';
 import { authorityOf } from '../gate/authority.ts';
 import type { AgentName, GrantId, OperatorName, SessionId } from '../identity/ids.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
@@ -39,6 +40,10 @@ let declared: Declared = { agents: [demo], problems: [] };
 let ledgerFails: string | null = null;
 let keepFails: string | null = null;
 let units: string[] = [];
+let active = 'inactive';
+let runs: AgentRuns;
+/** What holdfastd itself records of programs that end. */
+let ends: string[] = [];
 let store = memoryLedgerStore();
 let queue = queueOn();
 /** Runs between an entry's writing and the answer about it. */
@@ -63,14 +68,18 @@ beforeEach(() => {
   ledgerFails = null;
   keepFails = null;
   units = [];
+  active = 'inactive';
+  ends = [];
+  runs = openAgentRuns([], { onEnded: (agent, { reason }) => ends.push(`${agent} ${reason}`), onStarted: () => undefined, keep: () => undefined });
   store = memoryLedgerStore();
   queue = queueOn();
   afterRecord = () => undefined;
 });
 
 const kept = (): Result<null> => (keepFails === null ? accept(null) : refuse(keepFails));
-const unit = (verb: string) => async (name: string): Promise<Result<null>> => {
+const unit = (verb: 'start' | 'stop') => async (name: string): Promise<Result<null>> => {
   units.push(`${verb} ${name}`);
+  active = verb === 'start' ? 'active' : 'inactive';
   return accept(null);
 };
 
@@ -104,7 +113,11 @@ const ports: OperatorDoorPorts = {
   replaceRequests: (next) => {
     requests = next;
   },
-  units: { startUnit: unit('start'), stopUnit: unit('stop'), unitState: async () => accept({ active: 'inactive' }) },
+  units: { startUnit: unit('start'), stopUnit: unit('stop'), unitState: async () => accept({ active }) },
+  // Made anew for each test.
+  get runs() {
+    return runs;
+  },
   files: {
     pathOf: (agent) => `/layer/${agent}.yaml`,
     read: async () => accept(null),
@@ -248,6 +261,26 @@ describe('agents', () => {
     expect(await ask({ op: 'agent-stop', agent: 'demo' })).toEqual({ ok: true, value: null });
     expect(units).toEqual(['start holdfast-agent@demo.service', 'stop holdfast-agent@demo.service']);
     expect(await kinds()).toEqual(['agent.started', 'agent.stopped']);
+    expect((await written())[1]).toMatchObject({ actor: { type: 'user', id: 'anna' }, data: { agent: 'demo', reason: 'operator' } });
+    runs.seen(demo.name, { active: 'inactive', job: false, result: null });
+    expect(ends).toEqual([]);
+  });
+  test('what runs is not started again, what does not run is not recorded as stopped', async () => {
+    for (const op of ['agent-start', 'agent-start', 'agent-stop'] as const) expect(await ask({ op, agent: 'demo' })).toEqual({ ok: true, value: null });
+    runs.seen(demo.name, { active: 'inactive', job: false, result: null });
+    expect(await ask({ op: 'agent-stop', agent: 'demo' })).toEqual({ ok: true, value: null });
+    expect(await kinds()).toEqual(['agent.started', 'agent.stopped']);
+  });
+  test('a program that failed is shown as such until it starts again, though systemd has forgotten it', async () => {
+    const state = async (): Promise<unknown> => ((await ask({ op: 'agents' })) as unknown as { value: { state: string }[] }).value[0]?.state;
+    await ask({ op: 'agent-start', agent: 'demo' });
+    expect(await state()).toBe('active');
+    runs.seen(demo.name, { active: 'failed', job: false, result: 'exit-code 1' });
+    active = 'inactive';
+    expect(await state()).toBe('failed');
+    expect(ends).toEqual(['demo failed']);
+    await ask({ op: 'agent-start', agent: 'demo' });
+    expect(await state()).toBe('active');
   });
   test('what cannot be recorded is not left running, and stopping never waits for the ledger', async () => {
     ledgerFails = 'down';

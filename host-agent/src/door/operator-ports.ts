@@ -28,6 +28,7 @@ export type OperatorDoorPorts = {
   readonly requests: () => RequestBook;
   readonly replaceRequests: (book: RequestBook) => void;
   readonly units: UnitsPort;
+  readonly runs: RunsPort;
   readonly files: AgentFilesPort;
   /** Runs holdfast-declare and reads what it made. */
   readonly redeclare: () => Promise<Result<Declared>>;
@@ -41,6 +42,18 @@ export type UnitsPort = {
   readonly startUnit: (unit: string) => Promise<Result<null>>;
   readonly stopUnit: (unit: string) => Promise<Result<null>>;
   readonly unitState: (unit: string) => Promise<Result<{ readonly active: string }>>;
+};
+
+/** Whose programs run. Who starts or stops one says so here and records it; every other end is recorded by who watches. */
+export type RunsPort = {
+  readonly starting: (agent: AgentName) => void;
+  readonly started: (agent: AgentName) => void;
+  readonly notStarted: (agent: AgentName) => void;
+  /** False when it was not known to run. */
+  readonly stopping: (agent: AgentName) => boolean;
+  readonly notStopped: (agent: AgentName) => void;
+  /** systemd forgets how a unit ended; this does not, until the next start. */
+  readonly hasFailed: (agent: AgentName) => boolean;
 };
 
 /** The operators' own layer of agent files. */

@@ -10,6 +10,8 @@ export type Addon = {
   /** SO_PEERPIDFD. The caller closes it. */
   readonly peerPidfd: (fd: number) => number;
   readonly pidfdEnded: (pidfd: number) => boolean;
+  /** Nobody is left to read what is written here. */
+  readonly hungUp: (fd: number) => boolean;
   readonly bootMillis: () => number;
   /** Both ends close-on-exec; the caller closes them. */
   readonly pipeFds: () => { readonly read: number; readonly write: number };

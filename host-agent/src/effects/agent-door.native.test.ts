@@ -19,6 +19,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { DeclaredAgent } from '../config/declared.ts';
+import type { CallMeta } from '../door/mcp-door.ts';
 import type { AgentName, PackName } from '../identity/ids.ts';
 import type { ToolReply } from '../tools/tool.ts';
 import { fsRead } from '../tools/fs-read.ts';
@@ -86,7 +87,7 @@ type Seen = {
   readonly refused: [string, number][];
   readonly violations: [string, number][];
   closed: number;
-  call: () => Promise<ToolReply>;
+  call: (meta: CallMeta) => Promise<ToolReply>;
 };
 
 function handlersOf(seen: Seen): DoorHandlers {
@@ -95,7 +96,7 @@ function handlersOf(seen: Seen): DoorHandlers {
       seen.opened.push(peer);
       return {
         listTools: () => [fsRead],
-        call: () => seen.call(),
+        call: (_tool, _args, meta) => seen.call(meta),
         onClient: () => {},
         onViolation: (why, count) => seen.violations.push([why, count]),
         onFault: (error) => {
@@ -179,6 +180,82 @@ test('the agent’s own program is admitted and served, known by the kernel’s 
   await agentClient.close();
   await until(() => seen.closed === 1);
   expect(door.sessions()).toBe(0);
+});
+
+describe('the end of a connection', () => {
+  const calls = (count: number): string =>
+    Array.from({ length: count }, (_, i) => `{"jsonrpc":"2.0","id":${i + 1},"method":"tools/call","params":{"name":"fs.read"}}\n`).join('');
+
+  /** Calls that run until they are cancelled, or let go. */
+  function running(seen: Seen): { readonly begun: () => number; readonly cancelled: () => number; readonly letGo: () => void } {
+    let begun = 0;
+    let cancelled = 0;
+    let go: () => void = () => {};
+    const gate = new Promise<void>((resolve) => (go = resolve));
+    seen.call = async ({ signal }) => {
+      begun += 1;
+      const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(void (cancelled += 1))));
+      await Promise.race([gate, aborted]);
+      return { text: 'done', data: {}, isError: false };
+    };
+    return { begun: () => begun, cancelled: () => cancelled, letGo: go };
+  }
+
+  test('a client that has only finished writing gets all its answers, and then the end', async () => {
+    const { seen, path } = await serve();
+    const { begun, cancelled, letGo } = running(seen);
+    const socket = await open(path);
+    const { lines, ended } = listen(socket);
+    socket.end(INITIALIZE + calls(10));
+    await until(() => begun() === 10);
+    // Long enough that it would have been taken for gone.
+    await wait(600);
+    expect([cancelled(), seen.closed]).toEqual([0, 0]);
+    letGo();
+    await ended;
+    const answered = lines.map((line) => JSON.parse(line) as { id: number; result: { content?: { text: string }[] } });
+    expect(answered.map(({ id }) => id).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(answered.filter(({ result }) => result.content?.[0]?.text === 'done')).toHaveLength(10);
+    await until(() => seen.closed === 1);
+  });
+
+  test('a client that is gone has its running calls cancelled', async () => {
+    const { seen, path } = await serve();
+    const { begun, cancelled } = running(seen);
+    // Another process, so that it is the kernel that closes, at the end by SIGKILL.
+    const script = `const s=require('net').connect(process.argv[1]);s.write(process.argv[2])`;
+    const child = spawn(process.execPath, ['-e', script, path, INITIALIZE + calls(3)], { stdio: 'ignore' });
+    await until(() => begun() === 3);
+    expect(cancelled()).toBe(0);
+    child.kill('SIGKILL');
+    await until(() => cancelled() === 3 && seen.closed === 1);
+  });
+
+  test('so has one that finished writing and is gone only later', async () => {
+    const { seen, path } = await serve();
+    const { begun, cancelled } = running(seen);
+    const script = `const s=require('net').connect({path:process.argv[1],allowHalfOpen:true});s.end(process.argv[2]);setTimeout(()=>{},60000)`;
+    const child = spawn(process.execPath, ['-e', script, path, INITIALIZE + calls(3)], { stdio: 'ignore' });
+    await until(() => begun() === 3);
+    await wait(400);
+    expect([cancelled(), seen.closed]).toEqual([0, 0]);
+    child.kill('SIGKILL');
+    await until(() => cancelled() === 3 && seen.closed === 1);
+  });
+
+  test('a cancellation by message reaches its own call and no other', async () => {
+    const { seen, path } = await serve();
+    const { begun, cancelled, letGo } = running(seen);
+    const socket = await open(path);
+    const { lines } = listen(socket);
+    socket.write(INITIALIZE + calls(2));
+    await until(() => begun() === 2);
+    socket.write('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}\n');
+    await until(() => cancelled() === 1);
+    letGo();
+    await until(() => lines.length === 2);
+    expect(lines.map((line) => (JSON.parse(line) as { id: number }).id)).toEqual([0, 2]);
+  });
 });
 
 describe('who is not the agent is refused before a byte is read (A17, B02)', () => {
@@ -287,7 +364,7 @@ describe('the socket', () => {
   test('doors follow the declarations: added, changed, removed; one that cannot open leaves the others', async () => {
     const seen: Seen = { opened: [], refused: [], violations: [], closed: 0, call: async () => ({ text: '', data: {}, isError: false }) };
     const faults: string[] = [];
-    const all = openAgentDoors(dir, () => handlersOf(seen), (failed) => faults.push(failed.name));
+    const all = openAgentDoors(dir, '7.8.9', () => handlersOf(seen), (failed) => faults.push(failed.name));
     try {
       for (const name of ['a', 'b']) mkdirSync(join(dir, name));
       const [a, b, c] = ['a', 'b', 'c'].map((name) => ({ ...agent, name: name as AgentName }));

@@ -9,7 +9,7 @@ import { openTokenBucket } from '../door/token-bucket.ts';
 import { openViolationCount } from '../door/violation-count.ts';
 import { bootMillis } from './clock.ts';
 import { MAX_LINE, readJsonLines, writeJsonLine } from './json-lines.ts';
-import { peerOf } from './peer.ts';
+import { hasHungUp, peerOf } from './peer.ts';
 
 export type DoorHandlers = {
   /** One admitted connection. What is returned serves it; `onClosed` is called once, after the last violation was reported. */
@@ -38,6 +38,8 @@ export type DoorTimes = {
 
 const TIMES: DoorTimes = { maxSessions: 8, openingMs: 60_000, lineMs: 10_000, unreadMs: 60_000, tickMs: 5_000 };
 const REPORT_EVERY_MS = 60_000;
+/** Between two looks whether a client that says nothing more is still there for its answers. */
+const LOOK_MS = 250;
 const ACCEPT = { perSecond: 20, burst: 50 };
 
 /** Listens at DIR/mcp.sock. DIR belongs to holdfastd with the agent's group and the setgid bit, so 0660 means the agent. */
@@ -107,6 +109,7 @@ function openSession(
   let pausedUntil = 0;
   let unread: NodeJS.Timeout | null = null;
   let resuming: NodeJS.Timeout | null = null;
+  let looking: NodeJS.Timeout | null = null;
   let line: NodeJS.Timeout | null = setTimeout(tooSlow, times.openingMs);
 
   function tooSlow(): void {
@@ -175,6 +178,12 @@ function openSession(
     if (line !== null) clearTimeout(line);
     line = null;
     session.ended();
+    // What it asked for goes on for a client that has only finished writing, and is cancelled for one that is gone.
+    const look = (): void => {
+      if (hasHungUp(socket)) session.close();
+    };
+    look();
+    looking = setInterval(look, LOOK_MS);
   });
   socket.on('drain', () => {
     if (unread !== null) clearTimeout(unread);
@@ -182,7 +191,7 @@ function openSession(
     readOn();
   });
   socket.on('close', () => {
-    for (const timer of [line, unread, resuming]) if (timer !== null) clearTimeout(timer);
+    for (const timer of [line, unread, resuming, looking]) if (timer !== null) clearTimeout(timer);
     session.close();
     onEnd();
     handlers.onClosed();

@@ -12,12 +12,12 @@ export type AgentDoors = {
 
 type Served = { readonly declared: string; readonly door: AgentDoor };
 
-/** `onFault`: this agent's door could not be opened; the other agents keep theirs. */
+/** `version` is what clients are told. `onFault`: this agent's door could not be opened; the other agents keep theirs. */
 export function openAgentDoors(
   dir: string,
+  version: string,
   handlersOf: (agent: DeclaredAgent) => DoorHandlers,
   onFault: (agent: DeclaredAgent, error: unknown) => void,
-  version = '0',
 ): AgentDoors {
   const served = new Map<string, Served>();
   let last: Promise<void> = Promise.resolve();

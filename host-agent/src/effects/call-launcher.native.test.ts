@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -35,7 +35,7 @@ afterAll(() => {
   rmdirSync(PARENT);
 });
 
-type Wish = Partial<Pick<SandboxPlan, 'kind' | 'cwd' | 'env' | 'bindings'>> & { readonly ms?: number; readonly outputMax?: number; readonly tasksMax?: number; readonly label?: string };
+type Wish = Partial<Pick<SandboxPlan, 'kind' | 'cwd' | 'env' | 'bindings'>> & { readonly ms?: number; readonly outputMax?: number; readonly tasksMax?: number; readonly label?: string; readonly programs?: string };
 
 function launch(argv: readonly string[], wish: Wish = {}, stdin: string | null = null): RunningCall {
   const { kind = 'process', cwd = '/workspace', env = { PATH: '/usr/bin' }, bindings = [{ path: '/workspace', access: 'rw', is: 'directory' }], ms = 20_000 } = wish;
@@ -45,7 +45,7 @@ function launch(argv: readonly string[], wish: Wish = {}, stdin: string | null =
     plan: { kind, argv, cwd: kind === 'file' ? '/' : cwd, env, bindings, limits },
   } as unknown as Permit;
   const hostOf = (path: string): string => path.replace(/^\/workspace/, workspace).replace(/^\/srv/, join(dir, 'srv'));
-  const place = { programs, bwrap: '/usr/bin/bwrap', label: wish.label ?? LABEL, hostOf };
+  const place = { programs: wish.programs ?? programs, bwrap: '/usr/bin/bwrap', label: wish.label ?? LABEL, hostOf };
   return launchCall({ permit, stdin: stdin === null ? null : Buffer.from(stdin), place, cgroupParent: PARENT });
 }
 
@@ -237,6 +237,19 @@ describe('nothing of a call is left', () => {
     expect(performance.now() - before).toBeGreaterThan(600);
     expect(performance.now() - before).toBeLessThan(2000);
     expect(alive('mark-late')).toBe(false);
+  });
+
+  test('after a kill that comes before its first process has joined its control group', async () => {
+    const slow = join(dir, 'slow');
+    cpSync(programs, slow, { recursive: true });
+    writeFileSync(join(slow, 'call-enter'), `#!/bin/sh\nsleep 0.3\nexec ${programs}/call-enter "$@"\n`, { mode: 0o755 });
+    expect(await run(['true'], { programs: slow })).toMatchObject({ exit: { code: 0 } });
+    const began = performance.now();
+    const call = launch(['sh', '-c', `${daemon('mark-early')}; sleep 1000`], { programs: slow });
+    call.kill();
+    await call.done;
+    expect(performance.now() - began).toBeLessThan(3000);
+    expect(alive('mark-early')).toBe(false);
   });
 
   test('after a kill, at once', async () => {

@@ -16,6 +16,8 @@ import { bootMillis } from './clock.ts';
 /** call-init keeps the deadline itself; this much later the runner does, in case call-init never came so far. */
 const GRACE_MS = 500;
 const REPORT_MAX = 64 * 1024;
+/** Between two kills of a call that is to end: the first may come before its first process has joined its control group. */
+const KILL_AGAIN_MS = 50;
 /** A longer timer fires at once. */
 const TIMER_MAX = 2 ** 31 - 1;
 
@@ -41,12 +43,30 @@ export function launchCall({ permit, stdin, place, cgroupParent }: Launch): Runn
   }
   const argv = bwrapArgv(permit.plan, permit.notAfter, { ...place, cgroup: cgroup.path });
   try {
-    return { done: follow(permit, start(argv, stdin, permit.plan.limits.outputMax), cgroup, place.label), kill: cgroup.kill };
+    const killing = killer(cgroup);
+    const started = start(argv, stdin, permit.plan.limits.outputMax);
+    return { done: follow(permit, started, cgroup, place.label).finally(killing.stop), kill: killing.kill };
   } catch (fault) {
     // Node throws for some errors of spawn, a command line that is too long among them.
     void cgroup.remove();
     return notStarted(`cannot start the sandbox: ${(fault as Error).message}`);
   }
+}
+
+/** Once told, it goes on killing until there is nobody left. */
+function killer(cgroup: CallCgroup): { readonly kill: () => void; readonly stop: () => void } {
+  let again: NodeJS.Timeout | null = null;
+  let stopped = false;
+  return {
+    kill: () => {
+      cgroup.kill();
+      if (!stopped) again ??= setInterval(cgroup.kill, KILL_AGAIN_MS);
+    },
+    stop: () => {
+      stopped = true;
+      if (again !== null) clearInterval(again);
+    },
+  };
 }
 
 function notStarted(message: string): RunningCall {

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { parseStrictJson } from '../door/strict-json.ts';
+import type { JsonObject } from '../ledger/entry.ts';
+import { isObject } from '../ledger/shape.ts';
 
 /** What call-enter and call-init told on descriptor 3 (native/call-report.h). */
 export type CallReport = {
@@ -34,11 +37,7 @@ export function readCallReport(text: string): CallReport {
   return { skipped, label, end };
 }
 
-function objectOf(line: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
-  } catch {
-    return null;
-  }
+function objectOf(line: string): JsonObject | null {
+  const read = parseStrictJson(line);
+  return read.ok && isObject(read.value) ? read.value : null;
 }

@@ -23,12 +23,16 @@ type Clock = { readonly now: () => number };
 /** A timer measures a clock that stops in suspend; looking again this often finds an end that came meanwhile. */
 const LOOK_MS = 30_000;
 
-/** `onEnded`: a grant has come to its end by itself, to be recorded. `note`: what a person should know of the file, or null. */
+/**
+ * `onEnded`: a grant has come to its end by itself, to be recorded. `onChanged`: what is held is no longer what it was. `note`: what a
+ * person should know of the file, or null.
+ */
 export function keepGrants(
   dir: string,
   boot: string,
   clock: Clock,
   onEnded: (grant: Grant, how: GrantEnd) => void,
+  onChanged: (book: GrantBook) => void = () => undefined,
 ): { readonly grants: KeptGrants; readonly note: string | null } {
   const path = join(dir, 'grants.json');
   const { book: found, note } = load(path, boot);
@@ -39,7 +43,9 @@ export function keepGrants(
   function replace(next: GrantBook): Result<null> {
     book = next;
     arm();
-    return store(path, writeGrants(book, boot));
+    const kept = store(path, writeGrants(book, boot));
+    onChanged(book);
+    return kept;
   }
 
   function arm(): void {

@@ -72,7 +72,7 @@ function parseAppended(answer: JsonObject): Appended {
 }
 
 /** `damaged`: the bytes do not have the hash any more; nothing they say can be relied on. */
-export type ReadEntry = { readonly bytes: string; readonly hash: string; readonly damaged?: true };
+export type ReadEntry = { readonly seq: number; readonly bytes: string; readonly hash: string; readonly damaged?: true };
 export type LedgerFacts = {
   readonly boot: string;
   readonly first: number;

@@ -140,7 +140,7 @@ function parseRange(rest: JsonObject, newest: number): Result<Range> {
 }
 
 /** Bytes that are no longer what was recorded are shown, and said to be so: leaving them out would hide the damage. */
-export function shown({ bytes, hash }: StoredEntry): JsonObject {
+export function shown({ seq, bytes, hash }: StoredEntry): JsonObject {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
-  return leafHash(bytes) === hash ? { bytes: text, hash } : { bytes: text, hash, damaged: true };
+  return leafHash(bytes) === hash ? { seq, bytes: text, hash } : { seq, bytes: text, hash, damaged: true };
 }

@@ -33,6 +33,11 @@ export function peerOf(socket: Socket): PeerFacts {
   }
 }
 
+/** The peer has closed both directions, or is gone: it will read no answer any more. Half-closed it still would. */
+export function hasHungUp(socket: Socket): boolean {
+  return socket.destroyed || addon().hungUp(descriptorOf(socket));
+}
+
 /** The cgroup v2 line of /proc/PID/cgroup (`0::PATH`), which exists once or not at all. */
 export function unifiedGroup(text: string): string | null {
   for (const line of text.split('\n')) {
@@ -44,6 +49,6 @@ export function unifiedGroup(text: string): string | null {
 // Node has no public way to a socket's descriptor; this one is used by its own child_process.
 function descriptorOf(socket: Socket): number {
   const handle = (socket as unknown as { readonly _handle?: { readonly fd?: number } | null })._handle;
-  if (typeof handle?.fd !== 'number' || handle.fd < 0) throw new Error('cannot ask for the peer of a socket that is closed');
+  if (typeof handle?.fd !== 'number' || handle.fd < 0) throw new Error('cannot ask about the peer of a socket that is closed');
   return handle.fd;
 }

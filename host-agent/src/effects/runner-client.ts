@@ -7,8 +7,11 @@ import { MAX_LINE, readJsonLines, writeJsonLine } from './json-lines.ts';
 import { parseRunResult } from './run-wire.ts';
 
 export type RunnerConnection = {
-  /** The error of a refusal starts with the runner's code and a colon (RunRefusal), or with `connection:`. */
-  readonly run: (permit: Permit, receipt: Receipt, stdin: Uint8Array | null) => Promise<Result<RunResult>>;
+  /**
+   * The error of a refusal starts with the runner's code and a colon (RunRefusal), or with `connection:`. `cancelled` has the
+   * runner end the call at once; how it ended is answered as always.
+   */
+  readonly run: (permit: Permit, receipt: Receipt, stdin: Uint8Array | null, cancelled?: AbortSignal) => Promise<Result<RunResult>>;
   /** Ends every call that still runs over this connection. */
   readonly close: () => void;
 };
@@ -46,17 +49,23 @@ export function connectRunner(path: string): RunnerConnection {
   }
 
   return {
-    run(permit, receipt, stdin) {
+    run(permit, receipt, stdin, cancelled) {
       if (closed) return Promise.resolve(refuse('connection: it was closed'));
       socket ??= open();
       const to = socket;
       const id = next++;
+      const cancel = (): void => void writeJsonLine(to, { id, op: 'cancel' });
       return new Promise((resolve) => {
-        waiting.set(id, resolve);
+        waiting.set(id, (result) => {
+          cancelled?.removeEventListener('abort', cancel);
+          resolve(result);
+        });
         const request = { id, op: 'run', permit, receipt, stdin: stdin === null ? null : Buffer.from(stdin).toString('base64') };
         if (!writeJsonLine(to, request as unknown as JsonValue) && waiting.delete(id)) {
-          resolve(refuse('connection: the runner does not take requests'));
+          return resolve(refuse('connection: the runner does not take requests'));
         }
+        if (cancelled?.aborted === true) cancel();
+        else cancelled?.addEventListener('abort', cancel, { once: true });
       });
     },
     close() {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Message, sessionBus, Variant, type MessageBus } from 'dbus-next';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { systemdManager, type SystemdManager } from './systemd-manager.ts';
+import { systemdManager, type SystemdManager, type UnitNews } from './systemd-manager.ts';
 
 // A real dbus-daemon; on it something that answers to systemd's name as systemd does.
 
@@ -14,11 +14,13 @@ let socket = '';
 let daemon: ChildProcess | null = null;
 let systemd: MessageBus | null = null;
 let manager: SystemdManager;
+let news: UnitNews[] = [];
 
 beforeEach(() => {
   dir = mkdtempSync('/tmp/holdfast-bus-');
   socket = join(dir, 'bus');
-  manager = systemdManager(socket, { callMs: 1_000, jobMs: 1_000 });
+  news = [];
+  manager = systemdManager(socket, (heard) => news.push(heard), { callMs: 1_000, jobMs: 1_000 });
 });
 afterEach(async () => {
   manager.close();
@@ -140,4 +142,37 @@ test('without a bus every call is refused in words; when one is there again, it 
   await startBus('EXTERNAL');
   await startSystemd('done');
   expect(await manager.startUnit('a.service')).toEqual({ ok: true, value: null });
+});
+
+test('tells how a service ended, when it ended; the word of another sender is nobody’s', async () => {
+  await startBus('EXTERNAL');
+  await startSystemd('done');
+  expect((await manager.unitState('a.service')).ok).toBe(true);
+  const path = '/org/freedesktop/systemd1/unit/holdfast_2dagent_40my_5fagent_2eservice';
+  const change = (of: 'Unit' | 'Service', properties: Record<string, Variant>, at = path): Message =>
+    Message.newSignal(at, 'org.freedesktop.DBus.Properties', 'PropertiesChanged', 'sa{sv}as', [`org.freedesktop.systemd1.${of}`, properties, []]);
+  const job = (id: number): Variant => new Variant('(uo)', [id, '/org/freedesktop/systemd1/job/1']);
+  const told = (active: string, id: number): Message => change('Unit', { ActiveState: new Variant('s', active), Job: job(id) });
+  const liar = sessionBus({ busAddress: `unix:socket=${socket}`, authMethods: ['EXTERNAL'] });
+  await liar.call(new Message({ destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus', member: 'GetId' }));
+  liar.send(told('failed', 0));
+  systemd?.send(told('active', 0));
+  systemd?.send(change('Service', { Result: new Variant('s', 'exit-code'), ExecMainStatus: new Variant('i', 3) }));
+  systemd?.send(told('failed', 0));
+  systemd?.send(told('deactivating', 7));
+  systemd?.send(change('Service', { Result: new Variant('s', 'oom-kill'), ExecMainStatus: new Variant('i', 9) }));
+  systemd?.send(told('failed', 0));
+  systemd?.send(change('Unit', { ActiveState: new Variant('s', 'active') }, '/org/freedesktop/systemd1/unit/a_2eslice'));
+  systemd?.send(told('inactive', 0));
+  for (let turn = 0; turn < 100 && news.length < 5; turn += 1) await sleep(10);
+  await sleep(50);
+  const unit = 'holdfast-agent@my_agent.service';
+  expect(news).toEqual([
+    { unit, active: 'active', job: false, result: null },
+    { unit, active: 'failed', job: false, result: 'exit-code 3' },
+    { unit, active: 'deactivating', job: true, result: null },
+    { unit, active: 'failed', job: false, result: 'oom-kill' },
+    { unit, active: 'inactive', job: false, result: null },
+  ]);
+  liar.disconnect();
 });

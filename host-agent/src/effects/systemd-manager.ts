@@ -18,6 +18,16 @@ export type SystemdManager = {
   close(): void;
 };
 
+/** What systemd says of a unit that changes, while it says it: one that ended may be forgotten a moment later, with how it ended. */
+export type UnitNews = {
+  readonly unit: string;
+  readonly active: string;
+  /** A job for it is under way. */
+  readonly job: boolean;
+  /** Why it failed (systemd.service(5), Result), with the exit status or signal. */
+  readonly result: string | null;
+};
+
 type Line = {
   readonly bus: MessageBus;
   /** Rejects when the connection is lost, which the library does not tell a caller who waits. */
@@ -34,14 +44,19 @@ type Bus = Line & {
 const SYSTEMD = 'org.freedesktop.systemd1';
 const MANAGER = { destination: SYSTEMD, path: '/org/freedesktop/systemd1', interface: `${SYSTEMD}.Manager` };
 const PROPERTIES = { destination: SYSTEMD, interface: 'org.freedesktop.DBus.Properties' };
+const UNITS = `${MANAGER.path}/unit`;
 const DBUS = { destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus' };
 
-/** Connects at the first use, and again after the bus has gone. */
-export function systemdManager(busPath: string, waits = { callMs: 10_000, jobMs: 120_000 }): SystemdManager {
+/** Connects at the first use, and again after the bus has gone. `onUnit` hears of units only while it is connected. */
+export function systemdManager(
+  busPath: string,
+  onUnit: (news: UnitNews) => void = () => undefined,
+  waits = { callMs: 10_000, jobMs: 120_000 },
+): SystemdManager {
   let current: Promise<Bus> | null = null;
 
   async function connected(): Promise<Bus> {
-    current ??= connect(busPath, waits.callMs, () => (current = null));
+    current ??= connect(busPath, waits.callMs, onUnit, () => (current = null));
     return current;
   }
 
@@ -83,7 +98,7 @@ export function systemdManager(busPath: string, waits = { callMs: 10_000, jobMs:
   };
 }
 
-async function connect(busPath: string, callMs: number, lost: () => void): Promise<Bus> {
+async function connect(busPath: string, callMs: number, onUnit: (news: UnitNews) => void, lost: () => void): Promise<Bus> {
   // The library's own list of methods ends in ANONYMOUS; who we are is the kernel's word or nothing. `socket=` keeps it from
   // looking for an optional native module.
   const bus = sessionBus({ busAddress: `unix:socket=${busPath}`, authMethods: ['EXTERNAL'] });
@@ -100,15 +115,25 @@ async function connect(busPath: string, callMs: number, lost: () => void): Promi
   try {
     const line = { bus, fault };
     const [owner] = (await call(line, { ...DBUS, member: 'GetNameOwner', signature: 's', body: [SYSTEMD] }, callMs)) as [string];
+    const readChange = unitChanges();
     bus.on('message', (message: Message) => {
-      if (message.sender !== owner || message.interface !== MANAGER.interface || message.member !== 'JobRemoved') return;
+      if (message.sender !== owner) return;
+      const news = readChange(message);
+      if (news !== null) return onUnit(news);
+      if (message.interface !== MANAGER.interface || message.member !== 'JobRemoved') return;
       const [, path, , result] = message.body as [number, string, string, string];
       const answer = waiting.get(path);
       if (answer !== undefined) answer(result);
       else remember(ended, path, result);
     });
-    const rule = `type='signal',sender='${SYSTEMD}',interface='${MANAGER.interface}',member='JobRemoved'`;
-    await call(line, { ...DBUS, member: 'AddMatch', signature: 's', body: [rule] }, callMs);
+    const signals = [
+      `interface='${MANAGER.interface}',member='JobRemoved'`,
+      `interface='${PROPERTIES.interface}',member='PropertiesChanged',path_namespace='${UNITS}'`,
+    ];
+    for (const signal of signals) {
+      const rule = `type='signal',sender='${SYSTEMD}',${signal}`;
+      await call(line, { ...DBUS, member: 'AddMatch', signature: 's', body: [rule] }, callMs);
+    }
     await call(line, { ...MANAGER, member: 'Subscribe' }, callMs);
     return { ...line, owner, ended, waiting };
   } catch (error) {
@@ -116,6 +141,37 @@ async function connect(busPath: string, callMs: number, lost: () => void): Promi
     bus.disconnect();
     throw error;
   }
+}
+
+/** systemd tells the properties of a service first, then those of the unit: together they are one piece of news. */
+function unitChanges(): (message: Message) => UnitNews | null {
+  const results = new Map<string, string>();
+  return (message) => {
+    if (message.interface !== PROPERTIES.interface || message.member !== 'PropertiesChanged') return null;
+    const unit = unitOfPath(message.path ?? '');
+    if (unit === null) return null;
+    const [of, changed] = message.body as [string, Record<string, Variant>];
+    if (of === `${SYSTEMD}.Service`) {
+      const result: unknown = changed['Result']?.value;
+      const status: unknown = changed['ExecMainStatus']?.value;
+      if (typeof result === 'string') results.set(unit, result === 'exit-code' || result === 'signal' ? `${result} ${status}` : result);
+      return null;
+    }
+    const active: unknown = changed['ActiveState']?.value;
+    if (of !== `${SYSTEMD}.Unit` || typeof active !== 'string') return null;
+    const [job] = (changed['Job']?.value ?? [0]) as [number];
+    const result = results.get(unit) ?? null;
+    if (active === 'inactive' || active === 'failed') results.delete(unit);
+    return { unit, active, job: job !== 0, result };
+  };
+}
+
+/** As sd_bus_path_encode(3) has it: every byte but letters and digits as _ and two hex digits. */
+function unitOfPath(path: string): string | null {
+  if (!path.startsWith(`${UNITS}/`)) return null;
+  const label = path.slice(UNITS.length + 1);
+  if (!label.endsWith('_2eservice')) return null;
+  return label.replaceAll(/_([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
 async function call(line: Line, message: MessageLike, ms: number): Promise<readonly unknown[]> {

@@ -12,9 +12,9 @@ import { recordedIntent, recordedPermit, type RecordedIntent } from './recorded-
 import { failedReply, notStartedReply } from './replies.ts';
 import type { ToolCall } from './tool-call.ts';
 
-/** How a recorded call ended. `failed`: it could not be carried out, so what came of it is not known. */
+/** How a recorded call ended. `cancelled`: ended for its client's sake. `failed`: it could not be carried out, so what came of it is not known. */
 export type Outcome = {
-  readonly status: 'ok' | 'error' | 'deadline' | 'failed';
+  readonly status: 'ok' | 'error' | 'deadline' | 'cancelled' | 'failed';
   readonly exit: JsonValue;
   /** SHA-256 of the text that the agent gets. */
   readonly outputDigest: string;
@@ -26,11 +26,14 @@ export type Outcome = {
 export async function carryOut(call: ToolCall, judged: Allowed, appended: Appended, ports: ToolCallPorts): Promise<Outcome> {
   const withdrawn = whyWithdrawn(judged, ports);
   if (withdrawn !== null) return failed(notStartedReply(withdrawn));
+  if (call.cancelled.aborted) return cancelled(notStartedReply('its client cancelled it'));
   try {
     const { act } = judged;
     switch (act.runs) {
-      case 'sandbox':
-        return ofRun(judged, await ports.runner.run(recordedPermit(act.permit, act.permitDigest, appended), act.stdin), ports);
+      case 'sandbox': {
+        const permit = recordedPermit(act.permit, act.permitDigest, appended);
+        return ofRun(call, judged, await ports.runner.run(permit, act.stdin, call.cancelled), ports);
+      }
       case 'observe':
         return ofSight(judged, await ports.observer.observe(recordedIntent(call.id, call.agent.name, appended), act.observation));
       case 'door':
@@ -76,9 +79,13 @@ async function askOperator(
   return accept({ request: request.id, capability, for_ms: forMs, state: 'open', still_denied: denied });
 }
 
-function ofRun(judged: Allowed, ran: Result<RunResult>, ports: ToolCallPorts): Outcome {
-  if (!ran.ok) return failed(failedReply(ran.error));
+function ofRun(call: ToolCall, judged: Allowed, ran: Result<RunResult>, ports: ToolCallPorts): Outcome {
+  const ended = failedReply('its client cancelled it');
+  if (!ran.ok) return call.cancelled.aborted ? cancelled(ended) : failed(failedReply(ran.error));
   const { exit, deadline, observed } = ran.value;
+  // What ended by itself before the cancellation reached it has ended as it did.
+  const killed = call.cancelled.aborted && !deadline && 'signal' in exit && exit.signal === 'SIGKILL';
+  if (killed) return { ...cancelled(ended), exit, observed: figures(observed) };
   try {
     const reply = judged.tool.reply(judged.arguments, { ran: ran.value });
     const status = deadline ? 'deadline' : reply.isError ? 'error' : 'ok';
@@ -98,6 +105,10 @@ function ofSight(judged: Allowed, seen: Result<JsonValue>): Outcome {
 
 function failed(reply: ToolReply): Outcome {
   return { status: 'failed', exit: null, outputDigest: digestOfText(reply.text), observed: { by: 'none' }, reply };
+}
+
+function cancelled(reply: ToolReply): Outcome {
+  return { ...failed(reply), status: 'cancelled' };
 }
 
 function digestOfText(text: string): string {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { describe, expect, test } from 'vitest';
-import { accept, refuse } from '../identity/result.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { accept, refuse, type Result } from '../identity/result.ts';
 import { sha256Hex } from '../ledger/digest.ts';
 import { canonicalJson } from '../ledger/encode.ts';
 import type { RunResult } from '../sandbox/permit.ts';
@@ -110,6 +110,58 @@ describe('an allowed call', () => {
     world.onRun = async () => accept(result(part));
     await handleToolCall(callOf('fs.read', READ), ports);
     expect(kept[1]!.data).toMatchObject({ status, exit: part.exit ?? { code: 0 } });
+  });
+});
+
+describe('a call that its client cancels', () => {
+  const KILLED = result({ exit: { signal: 'SIGKILL' }, stdout: new Uint8Array() });
+
+  test('control: a call that nobody cancels and that is killed is an error', async () => {
+    const { world, ports, kept } = memoryWorld();
+    world.onRun = async () => accept(KILLED);
+    await handleToolCall(callOf('fs.read', READ), ports);
+    expect(kept[1]!.data).toMatchObject({ status: 'error' });
+  });
+
+  test('is ended by the runner and recorded as cancelled, with what was seen of it', async () => {
+    const { world, ports, kept, ran } = memoryWorld();
+    const stop = new AbortController();
+    // The runner answers as it does for every call, when the processes are gone.
+    world.onRun = () => new Promise((resolve) => ran[0]!.cancelled.addEventListener('abort', () => resolve(accept(KILLED))));
+    const pending = handleToolCall(callOf('fs.read', READ, stop.signal), ports);
+    await vi.waitUntil(() => ran.length === 1);
+    stop.abort();
+    expect(await pending).toMatchObject({ isError: true });
+    expect(kept.map((entry) => entry.kind)).toEqual(['call.intent', 'call.outcome']);
+    expect(kept[1]!.data).toMatchObject({ intent: 1, status: 'cancelled', exit: { signal: 'SIGKILL' }, observed: { by: 'cgroup', cpuUsec: 12 } });
+  });
+
+  test.each<[string, Result<RunResult>, string]>([
+    ['had ended by itself', accept(result({})), 'ok'],
+    ['had ended with an error', accept(result({ exit: { code: 2 } })), 'error'],
+    ['had come to its deadline', accept(result({ exit: { signal: 'SIGKILL' }, deadline: true })), 'deadline'],
+    ['was not even built up', refuse('sandbox: the launcher ended without a word'), 'cancelled'],
+  ])('too late, when it %s: that is what is recorded', async (_what, answer, status) => {
+    const { world, ports, kept } = memoryWorld();
+    const stop = new AbortController();
+    world.onRun = async () => {
+      stop.abort();
+      return answer;
+    };
+    await handleToolCall(callOf('fs.read', READ, stop.signal), ports);
+    expect(kept[1]!.data).toMatchObject({ status });
+  });
+
+  test('before it runs, it does not run', async () => {
+    const { world, ports, kept, events } = memoryWorld();
+    const stop = new AbortController();
+    world.onAppend = async (_kind, answer) => {
+      stop.abort();
+      return accept(answer);
+    };
+    await handleToolCall(callOf('fs.read', READ, stop.signal), ports);
+    expect(events).toEqual(['call.intent', 'call.outcome']);
+    expect(kept[1]!.data).toMatchObject({ status: 'cancelled', exit: null });
   });
 });
 

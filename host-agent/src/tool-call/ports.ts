@@ -46,8 +46,10 @@ export type RequestPort = {
   readonly remove: (id: string) => void;
 };
 
-/** Refuses with a reason when the runner would not or could not run it. */
-export type RunnerPort = { readonly run: (permit: RecordedPermit, stdin: Uint8Array | null) => Promise<Result<RunResult>> };
+/** Refuses with a reason when the runner would not or could not run it. `cancelled` ends what it runs; the answer comes all the same. */
+export type RunnerPort = {
+  readonly run: (permit: RecordedPermit, stdin: Uint8Array | null, cancelled: AbortSignal) => Promise<Result<RunResult>>;
+};
 
 export type ObserverPort = { readonly observe: (intent: RecordedIntent, observation: Observation) => Promise<Result<JsonValue>> };
 

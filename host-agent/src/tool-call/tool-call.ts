@@ -11,6 +11,8 @@ export type ToolCall = {
   readonly tool: string;
   readonly arguments: unknown;
   readonly trace: { readonly trace: string; readonly span: string } | null;
+  /** Fires when its client wants no answer any more, or is gone. */
+  readonly cancelled: AbortSignal;
 };
 
 /** Why a call did not run, for clients that branch on it. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import { accept, refuse, type Result } from '../identity/result.ts';
+import { readCanonical } from '../ledger/read-canonical.ts';
 
 // What host-agent/native/file-tool writes: records of NUL-ended fields on stdout, one JSON line of facts or of an error on
 // stderr. Names and lines are bytes that an agent or anybody else chose; the frame around them is ours and is read strictly.
@@ -114,7 +115,7 @@ export function parseFactLine<T>(bytes: Uint8Array, schema: z.ZodType<T>): T | n
   const text = lossy.decode(bytes);
   if (!text.endsWith('\n') || text.indexOf('\n') !== text.length - 1) return null;
   try {
-    const read = schema.safeParse(JSON.parse(text));
+    const read = schema.safeParse(readCanonical(text.slice(0, -1)));
     return read.success ? read.data : null;
   } catch {
     return null;

@@ -23,7 +23,7 @@ export function memoryWorld() {
   const kept: Entry[] = [];
   const events: string[] = [];
   const faults: unknown[] = [];
-  const ran: { permit: RecordedPermit; stdin: Uint8Array | null }[] = [];
+  const ran: { permit: RecordedPermit; stdin: Uint8Array | null; cancelled: AbortSignal }[] = [];
   const observed: Observation[] = [];
   const tools = new Map<string, Tool>(TOOLS.map((tool) => [tool.name, tool]));
   const revoked = new Set<GrantId>();
@@ -74,9 +74,9 @@ export function memoryWorld() {
       },
     },
     runner: {
-      run: async (permit, stdin) => {
+      run: async (permit, stdin, cancelled) => {
         events.push('run');
-        ran.push({ permit, stdin });
+        ran.push({ permit, stdin, cancelled });
         return world.onRun();
       },
     },
@@ -213,8 +213,8 @@ export const DEMO = must(
   }),
 );
 
-export function callOf(name: string, args: unknown): ToolCall {
-  return { id: 'c1' as CallId, session: 's1' as SessionId, agent: DEMO, tool: name, arguments: args, trace: null };
+export function callOf(name: string, args: unknown, cancelled = new AbortController().signal): ToolCall {
+  return { id: 'c1' as CallId, session: 's1' as SessionId, agent: DEMO, tool: name, arguments: args, trace: null, cancelled };
 }
 
 export function must<T>(answer: Result<T>): T {

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Entry, JsonObject, JsonValue } from '../ledger/entry.ts';
+import { showDuration } from './duration.ts';
+import type { Style } from './screen.ts';
+
+/** What happened, for somebody who has never read a ledger; who did it stands before it. The whole of an entry is in `--json`. */
+export type EntryWords = {
+  readonly text: string;
+  readonly style: Style | null;
+  /** Refusals with the same word here are one thing tried again; null for everything that is told each time. */
+  readonly again: string | null;
+};
+
+export function entryWords(entry: Entry): EntryWords {
+  const { data } = entry;
+  const of = (field: string): string => plain(data[field]);
+  switch (entry.kind) {
+    case 'boot':
+      return told('the machine started, or its ledger did');
+    case 'configuration.changed':
+      return told(configuration(data));
+    case 'agent.started':
+      return told(`started agent ${of('agent')}`);
+    case 'agent.stopped':
+      return stopped(data);
+    case 'session.opened':
+      return told(`connected${data['via'] === 'remote' ? ' from elsewhere' : ''}${client(data['client'])}`);
+    case 'session.closed':
+      return told('disconnected');
+    case 'call.intent':
+      return told(`may call ${of('tool')}${argumentsOf(data['arguments'])}`);
+    case 'call.refused':
+      return refused(data);
+    case 'call.outcome':
+      return outcome(data);
+    case 'door.refused':
+      return told(`door: ${of('why')}${times(data['count'])}`, 'red');
+    case 'grant.requested':
+      return told(`asks for ${short(of('capability'), 44)} for ${lasting(data)}: ${of('reason')}`, 'yellow');
+    case 'grant.given':
+      return told(`granted ${of('agent')} ${short(of('capability'), 44)} for ${lasting(data)}: ${of('reason')}`, 'green');
+    case 'grant.refused':
+      return told(`did not grant ${of('agent')} ${short(of('capability'), 44)}: ${of('why')}`, 'red');
+    case 'grant.ended':
+      return told(`the grant of ${short(of('capability'), 44)} to ${of('agent')} ended: ${of('how')}`);
+    case 'seed.claimed':
+      return told('the seed made this machine its own: operators and their keys are set');
+    case 'seed.ignored':
+      return told('another seed was offered and ignored', 'yellow');
+    case 'clock.jumped':
+      return told(`the clock jumped from ${of('from')} to ${of('to')}`, 'yellow');
+  }
+}
+
+function told(text: string, style: Style | null = null): EntryWords {
+  return { text, style, again: null };
+}
+
+function refused(data: JsonObject): EntryWords {
+  const tool = short(plain(data['tool']), 40);
+  const rule = plain(data['rule']);
+  const missing = words(data['missing']);
+  // Without a missing capability the call was refused for what it said; the rule's name alone would tell an outsider nothing.
+  const why = missing.length > 0 ? `needs ${short(missing.join(' and '), 44)}` : short(plain(data['remedy']), 44);
+  const again = JSON.stringify([data['agent'] ?? null, tool, rule, missing, missing.length > 0 ? null : why]);
+  return { text: `REFUSED ${tool}: ${why} (${short(rule, 24)})`, style: 'red', again };
+}
+
+const ENDS: Readonly<Record<string, string>> = {
+  error: 'ended with an error',
+  deadline: 'was stopped at its time limit',
+  cancelled: 'was cancelled by its client',
+  failed: 'could not be carried out',
+};
+
+function outcome(data: JsonObject): EntryWords {
+  const status = plain(data['status']);
+  const tool = plain(data['tool']);
+  const took = typeof data['duration_ms'] === 'number' ? ` after ${showDuration(data['duration_ms'])}` : '';
+  if (status === 'ok') return told(`did ${tool} (entry ${plain(data['intent'])})${took}`, 'green');
+  return told(`${tool} (entry ${plain(data['intent'])}) ${ENDS[status] ?? `ended: ${status}`}${took}`, 'yellow');
+}
+
+function stopped(data: JsonObject): EntryWords {
+  const agent = plain(data['agent']);
+  switch (data['reason']) {
+    case 'exited':
+      return told(`agent ${agent} ended by itself`);
+    case 'failed':
+      return told(`agent ${agent} failed${typeof data['result'] === 'string' ? ` (${short(data['result'], 40)})` : ''}`, 'red');
+    case 'unknown':
+      return told(`agent ${agent} ended while nobody looked`, 'yellow');
+    default:
+      return told(`stopped agent ${agent}`);
+  }
+}
+
+function configuration(data: JsonObject): string {
+  const lists = ['added', 'removed', 'changed', 'before', 'now'].flatMap((field) => {
+    const names = words(data[field]);
+    return names.length === 0 ? [] : [`${field} ${names.join(' ')}`];
+  });
+  const problems = Array.isArray(data['problems']) && data['problems'].length > 0 ? [`${data['problems'].length} problems`] : [];
+  const about = ['agent', 'why'].flatMap((field) => (typeof data[field] === 'string' ? [data[field]] : []));
+  return [plain(data['what']), [...about, ...lists, ...problems].join(', ')].filter((part) => part !== '').join(': ');
+}
+
+/** What a call is about: a path, a program with its arguments, a unit; else all of it, short. */
+function argumentsOf(value: JsonValue | undefined): string {
+  const given = isObject(value) ? value : {};
+  const subject = ['path', 'program', 'unit', 'capability'].map((name) => given[name]).find((known) => known !== undefined);
+  const rest = words(given['args']);
+  const text = subject === undefined ? (Object.keys(given).length === 0 ? '' : plain(given)) : [plain(subject), ...rest].join(' ');
+  return text === '' ? '' : ` ${text}`;
+}
+
+function client(value: JsonValue | undefined): string {
+  const { name, version } = isObject(value) ? value : {};
+  return typeof name === 'string' && name !== '' ? ` with ${short(`${name} ${plain(version ?? '')}`.trim(), 40)}` : '';
+}
+
+function lasting(data: JsonObject): string {
+  return typeof data['for_ms'] === 'number' ? showDuration(data['for_ms']) : plain(data['for_ms']);
+}
+
+function times(count: JsonValue | undefined): string {
+  return typeof count === 'number' && count > 1 ? ` (${count} times)` : '';
+}
+
+function words(value: JsonValue | undefined): readonly string[] {
+  return Array.isArray(value) ? value.map(plain) : [];
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Text as it is, other values as JSON. Of what was too long to keep (digest, size, head) only how it began. */
+function plain(value: JsonValue | undefined): string {
+  if (typeof value === 'string') return value;
+  if (isObject(value) && typeof value['digest'] === 'string' && typeof value['head'] === 'string') return `${value['head']}...`;
+  return value === undefined || value === null ? '-' : JSON.stringify(isObject(value) ? opened(value) : value);
+}
+
+function opened(value: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, isObject(inner) ? plain(inner) : inner]));
+}
+
+function short(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 3)}...`;
+}
