@@ -114,6 +114,8 @@ const ENVELOPE = {
   'io.modelcontextprotocol/clientCapabilities': {},
 };
 
+const { 'io.modelcontextprotocol/protocolVersion': _version, ...ENVELOPE_WITHOUT_VERSION } = ENVELOPE;
+
 function callLine(id: JsonValue, name: JsonValue = 'fs.read', args: JsonValue = { path: '/x' }, meta?: JsonObject): string {
   return JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args, ...(meta && { _meta: meta }) } });
 }
@@ -368,16 +370,17 @@ describe('abuse of JSON-RPC gets the error of its specification and runs nothing
 });
 
 describe('the two revisions keep apart, and so do sessions (B09)', () => {
-  test.each([
-    ['a call before initialize', callLine(1)],
-    ['a list before initialize', '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'],
-    ['discover without an envelope', '{"jsonrpc":"2.0","id":1,"method":"server/discover"}'],
-  ])('%s', async (_, text) => {
+  test.each<[string, string, number]>([
+    ['a call before initialize', callLine(1), -32600],
+    ['a list before initialize', '{"jsonrpc":"2.0","id":1,"method":"tools/list"}', -32600],
+    ['discover without an envelope', '{"jsonrpc":"2.0","id":1,"method":"server/discover"}', -32602],
+    ['a call with an envelope without version', callLine(1, 'fs.read', { path: '/x' }, ENVELOPE_WITHOUT_VERSION), -32602],
+  ])('%s', async (_, text, code) => {
     const door = openDoor();
     door.line(text);
     await settle();
     expect(door.called).toStrictEqual([]);
-    expect(door.wrote).toMatchObject([{ id: 1, error: { code: -32600 } }]);
+    expect(door.wrote).toMatchObject([{ id: 1, error: { code } }]);
     door.line(JSON.stringify(INITIALIZE));
     door.line(callLine(2));
     await settle();
