@@ -231,6 +231,25 @@ test('the door asks the kernel: the right uid from another control group, and an
   await until('the record', async () => (await entries('--kind', 'session.opened')).length === 1);
 });
 
+test('who cannot read the list of agents says whose door it wants, as a program in an agent\'s own unit must', async () => {
+  const enter = async (words: readonly string[]): Promise<string[]> => {
+    const [command, args] = as(AGENT, `${GROUP}/login`, words);
+    const client = new Client({ name: 'inside', version: '1' });
+    await client.connect(new StdioClientTransport({ command, args: [...args], env: { PATH: '/usr/bin:/bin' }, stderr: 'ignore' }));
+    const { tools } = await client.listTools();
+    await client.close();
+    return tools.map((tool) => tool.name);
+  };
+  chmodSync(paths.declaredAgents, 0o600);
+  try {
+    await expect(enter(['mcp'])).rejects.toThrow();
+    expect(await enter(['mcp', '--agent', 'demo'])).toContain('process.list');
+    for (const other of ['nobody', '../operator']) await expect(enter(['mcp', '--agent', other]), other).rejects.toThrow();
+  } finally {
+    chmodSync(paths.declaredAgents, 0o644);
+  }
+});
+
 test('a broken declaration changes nothing and is told; a good one closes the doors of who is gone (A28)', async () => {
   writeFileSync(paths.declaredAgents, '{"agents":[');
   await until('the record', async () => (await entries('--kind', 'configuration.changed')).some((entry) => String(entry.data['what']).startsWith('refused')));

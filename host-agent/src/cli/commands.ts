@@ -168,7 +168,7 @@ export const COMMANDS: readonly Command[] = [
     operands: [],
     options: [{ name: 'agent', value: 'AGENT', help: 'must be the agent whose uid this is' }],
     summary: "connect standard input and output to the agent's door (MCP)",
-    examples: ['holdfast mcp', 'ssh agent-demo@box'],
+    examples: ['holdfast mcp', 'holdfast mcp --agent demo', 'ssh agent-demo@box'],
     run: async (io, given) => (await import('./mcp.ts')).mcp(io, given),
   },
   {

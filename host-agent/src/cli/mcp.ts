@@ -3,9 +3,11 @@ import { connect } from 'node:net';
 import { addon } from '../effects/addon.ts';
 import { readDeclaredAgents } from '../effects/declared-files.ts';
 import { unreachable } from '../effects/operator-client.ts';
+import { parseAgentName, type AgentName } from '../identity/ids.ts';
 import type { Given } from './command.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import type { Io } from './io.ts';
+import { usage } from './run-command.ts';
 import { styled } from './screen.ts';
 
 const STDOUT = 1;
@@ -16,18 +18,28 @@ const LOOK_MS = 250;
  * choice only spares a stranger the wrong door; it decides nothing (A17).
  */
 export async function mcp(io: Io, given: Given): Promise<ExitCode> {
+  const wanted = given.options.get('agent');
+  const named = wanted === undefined ? null : parseAgentName(wanted);
+  if (named?.ok === false) return usage(io, named.error);
   const declared = await readDeclaredAgents(io.paths.declaredAgents);
-  if (!declared.ok) return complain(io, 'unavailable: ', declared.error, EXIT.unavailable);
+  if (!declared.ok) {
+    // A program in an agent's own unit sees its own door and no list of the others: it says whose it is.
+    if (named !== null) return joined(io, doorOf(io, named.value));
+    return complain(io, 'unavailable: ', `${declared.error}; an agent's own program says: holdfast mcp --agent NAME`, EXIT.unavailable);
+  }
   const agent = declared.value.agents.find((a) => a.uid === io.uid);
   if (agent === undefined) {
     const remedy = 'an agent is reached as ssh agent-NAME@box, with a key enrolled for it';
     return complain(io, 'refused: ', `no agent has the uid ${io.uid}; ${remedy}`, EXIT.refused);
   }
-  const wanted = given.options.get('agent');
   if (wanted !== undefined && wanted !== agent.name) {
     return complain(io, 'refused: ', `uid ${io.uid} is agent ${agent.name} and no other`, EXIT.refused);
   }
-  return joined(io, `${io.paths.agentDoors}/${agent.name}/mcp.sock`);
+  return joined(io, doorOf(io, agent.name));
+}
+
+function doorOf(io: Io, agent: AgentName): string {
+  return `${io.paths.agentDoors}/${agent}/mcp.sock`;
 }
 
 function joined(io: Io, path: string): Promise<ExitCode> {

@@ -21,6 +21,12 @@ export function hasEnvelope(params: JsonObject): boolean {
   return isObject(meta) && `${ENVELOPE}/protocolVersion` in meta;
 }
 
+/** True for a request that has parts of the envelope and not the version, without which it belongs to no revision. */
+export function hasPartOfEnvelope(params: JsonObject): boolean {
+  const meta = params['_meta'];
+  return isObject(meta) && (`${ENVELOPE}/clientInfo` in meta || `${ENVELOPE}/clientCapabilities` in meta);
+}
+
 /** From the envelope of one request; a client need not name itself there. */
 export function clientOfEnvelope(params: JsonObject): ClientInfo {
   const meta = isObject(params['_meta']) ? params['_meta'] : {};

@@ -114,6 +114,8 @@ const ENVELOPE = {
   'io.modelcontextprotocol/clientCapabilities': {},
 };
 
+const { 'io.modelcontextprotocol/protocolVersion': _version, ...ENVELOPE_WITHOUT_VERSION } = ENVELOPE;
+
 function callLine(id: JsonValue, name: JsonValue = 'fs.read', args: JsonValue = { path: '/x' }, meta?: JsonObject): string {
   return JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args, ...(meta && { _meta: meta }) } });
 }
@@ -367,17 +369,104 @@ describe('abuse of JSON-RPC gets the error of its specification and runs nothing
   });
 });
 
+describe('what coding agents on a laptop send besides', () => {
+  const LAPTOP = {
+    ...INITIALIZE,
+    params: {
+      protocolVersion: '2025-11-25',
+      capabilities: { roots: { listChanged: true }, elicitation: { form: {}, url: {} }, sampling: { tools: {} }, tasks: { list: {}, cancel: {} } },
+      clientInfo: { name: 'a-coding-agent', title: 'A coding agent', version: '2.1.0', description: 'x', websiteUrl: 'https://a.example', icons: [] },
+    },
+  };
+
+  async function openLaptop(): Promise<Door> {
+    const door = openDoor();
+    door.line(JSON.stringify(LAPTOP));
+    door.line('{"jsonrpc":"2.0","method":"notifications/initialized"}');
+    await settle();
+    expect(door.wrote.splice(0)).toMatchObject([{ id: 1, result: { protocolVersion: '2025-11-25' } }]);
+    return door;
+  }
+
+  test('more capabilities, more about itself: it is let in, and known by name and version', async () => {
+    const door = await openLaptop();
+    expect(door.clients).toStrictEqual([{ name: 'a-coding-agent', version: '2.1.0', protocol: '2025-11-25' }]);
+  });
+
+  test.each<[string, JsonObject]>([
+    ['progressToken: number', { _meta: { progressToken: 7 } }],
+    ['progressToken: string', { _meta: { progressToken: 'seven' } }],
+    ['_meta of its own', { _meta: { 'vendor.example/tool-use-id': 'toolu_01', progressToken: 1 } }],
+    ['a task', { task: { ttl: 60_000 } }],
+  ])('a call and a list with %s', async (_, more) => {
+    const door = await openLaptop();
+    const params = { name: 'fs.read', arguments: { path: '/x' }, ...more };
+    door.line(JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'tools/call', params }));
+    door.line(JSON.stringify({ jsonrpc: '2.0', id: 3, method: 'tools/list', params: more }));
+    await settle();
+    expect(door.called).toMatchObject([{ tool: 'fs.read', args: { path: '/x' } }]);
+    expect(Object.keys(door.called[0]!.args)).toStrictEqual(['path']);
+    const answers = door.wrote.toSorted((a, b) => Number(a['id']) - Number(b['id']));
+    expect(answers).toMatchObject([{ id: 2, result: { isError: false } }, { id: 3, result: { tools: [{}, {}] } }]);
+    door.session.close();
+    expect(door.violations).toStrictEqual([]);
+  });
+
+  test('ping, before the handshake and while a call runs', async () => {
+    const door = openDoor();
+    door.line('{"jsonrpc":"2.0","id":"p","method":"ping"}');
+    door.line(JSON.stringify(LAPTOP));
+    await settle();
+    expect(door.wrote.splice(0)).toMatchObject([{ id: 'p', result: {} }, { id: 1, result: {} }]);
+    door.answer = () => new Promise(() => {});
+    door.line(callLine(2));
+    door.line('{"jsonrpc":"2.0","id":3,"method":"ping","params":{"_meta":{"progressToken":3}}}');
+    await settle();
+    expect(door.wrote).toStrictEqual([{ jsonrpc: '2.0', id: 3, result: {} }]);
+  });
+
+  test('a cancellation, early and late, ends its call without an answer and nothing else', async () => {
+    const door = await openLaptop();
+    const cancel = (requestId: number) =>
+      door.line(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId, reason: 'AbortError: the user pressed Esc', _meta: {} } }));
+    let aborted = false;
+    door.answer = ({ meta }) =>
+      new Promise((resolve) => {
+        meta.signal.addEventListener('abort', () => {
+          aborted = true;
+          resolve({ text: 'too late', data: {}, isError: true });
+        });
+      });
+    door.line(callLine(2));
+    await settle();
+    cancel(2);
+    await settle();
+    expect(aborted).toBe(true);
+    expect(door.wrote).toStrictEqual([]);
+    cancel(2);
+    door.answer = async () => ({ text: 'next', data: {}, isError: false });
+    door.line(callLine(3));
+    await settle();
+    cancel(3);
+    await settle();
+    expect(door.wrote).toMatchObject([{ id: 3, result: { content: [{ text: 'next' }] } }]);
+    door.session.close();
+    expect(door.violations).toStrictEqual([]);
+  });
+});
+
 describe('the two revisions keep apart, and so do sessions (B09)', () => {
-  test.each([
-    ['a call before initialize', callLine(1)],
-    ['a list before initialize', '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'],
-    ['discover without an envelope', '{"jsonrpc":"2.0","id":1,"method":"server/discover"}'],
-  ])('%s', async (_, text) => {
+  test.each<[string, string, number]>([
+    ['a call before initialize', callLine(1), -32600],
+    ['a list before initialize', '{"jsonrpc":"2.0","id":1,"method":"tools/list"}', -32600],
+    ['discover without an envelope', '{"jsonrpc":"2.0","id":1,"method":"server/discover"}', -32602],
+    ['a call with an envelope without version', callLine(1, 'fs.read', { path: '/x' }, ENVELOPE_WITHOUT_VERSION), -32602],
+  ])('%s', async (_, text, code) => {
     const door = openDoor();
     door.line(text);
     await settle();
     expect(door.called).toStrictEqual([]);
-    expect(door.wrote).toMatchObject([{ id: 1, error: { code: -32600 } }]);
+    expect(door.wrote).toMatchObject([{ id: 1, error: { code } }]);
     door.line(JSON.stringify(INITIALIZE));
     door.line(callLine(2));
     await settle();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
-import { clientOfEnvelope, clientOfInitialize, hasEnvelope, type ClientInfo } from './client-info.ts';
+import { clientOfEnvelope, clientOfInitialize, hasEnvelope, hasPartOfEnvelope, type ClientInfo } from './client-info.ts';
 import { isObject, rpcError, RPC_BUSY, RPC_INVALID_PARAMS, RPC_INVALID_REQUEST, RPC_NO_METHOD } from './json-rpc.ts';
 import type { RpcId, RpcNotification, RpcRequest } from './json-rpc.ts';
 import { readTraceParent, type TraceParent } from './trace-parent.ts';
@@ -31,6 +31,8 @@ const REQUESTS: ReadonlySet<string> = new Set([
   'tools/call',
   'subscriptions/listen',
 ]);
+/** Came with 2026-07-28, whose requests all carry the envelope. */
+const WITH_ENVELOPE_ONLY: ReadonlySet<string> = new Set(['server/discover', 'subscriptions/listen']);
 const NOTIFICATIONS: ReadonlySet<string> = new Set([
   'notifications/initialized',
   'notifications/cancelled',
@@ -76,7 +78,10 @@ export function openSessionGate(maxCalls: number, violate: (why: Violation) => v
     }
     if (method === 'initialize') return refuseInitialize(id, params);
     if (initialized || method === 'ping') return null;
-    const reply = rpcError(id, RPC_INVALID_REQUEST, 'send initialize first, or the 2026-07-28 envelope in _meta');
+    // MCP 2026-07-28 wants invalid params for an envelope that is missing or not whole; a client of 2025 is told of its handshake.
+    const forgotten = WITH_ENVELOPE_ONLY.has(method) || hasPartOfEnvelope(params);
+    const code = forgotten ? RPC_INVALID_PARAMS : RPC_INVALID_REQUEST;
+    const reply = rpcError(id, code, 'send initialize first, or the 2026-07-28 envelope in _meta, with its protocolVersion');
     return refused('call before initialize', reply);
   }
 
