@@ -108,7 +108,6 @@ function wholeNumber(bytes: Uint8Array): number | null {
 }
 
 export const fileFault = z.strictObject({ errno: z.string().regex(/^E[A-Z0-9]+$/), what: z.string(), path: z.string().optional() });
-export type FileFault = z.infer<typeof fileFault>;
 
 /** The one line on stderr; null when it is anything else, such as a word of a sandbox that could not be built. */
 export function parseFactLine<T>(bytes: Uint8Array, schema: z.ZodType<T>): T | null {
