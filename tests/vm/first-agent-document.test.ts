@@ -29,9 +29,13 @@ beforeAll(() => {
   writeFileSync(sshConfig, config);
   writeFileSync(join(work, 'client.py'), only('python'));
   // As after `make run`: no agent of that name, nothing in its workspace, no grant.
+  endGrants();
   holdfast('agent remove laptop');
   root('rm -f /var/lib/holdfast-workspaces/laptop/client.py');
 });
+function endGrants(): void {
+  for (const grant of jsonLines<{ id: string; agent: string }>('grants').filter(({ agent }) => agent === 'laptop')) holdfast(`revoke ${grant.id}`);
+}
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
 /** One shell block, in a shell that knows the function of the first one. Answers what it printed. */
@@ -130,7 +134,13 @@ describe('docs/first-agent.md', () => {
   });
 
   it('leaves the agent as other tests want it', async () => {
+    endGrants();
     expect(holdfast('agent add - --replace', 'alice', 'name: laptop\ntype: task\n')).toMatchObject({ status: 0 });
-    expect((await callTools('laptop', [{ tool: 'fs.list', args: { path: '/workspace' } }]))[0]).toMatchObject({ isError: false });
+    const [list, read] = await callTools('laptop', [
+      { tool: 'fs.list', args: { path: '/workspace' } },
+      { tool: 'fs.read', args: { path: '/usr/lib/os-release' } },
+    ]);
+    expect(list).toMatchObject({ isError: false });
+    expect(read).toMatchObject({ isError: true });
   });
 });
