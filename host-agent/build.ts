@@ -10,7 +10,9 @@ import { repository, runInTools } from '../image/host/workplace.ts';
 const out = join(repository, 'build');
 const work = join(out, 'work');
 const programs = join(out, 'root/usr/lib/holdfast');
-const ROLES = ['holdfastd', 'holdfast-ledger', 'holdfast-runner', 'holdfast-declare', 'holdfast-seed', 'holdfast-shell'];
+/** Services start once; each is a script of its own, so that the binary holds no more than the command line needs at its start. */
+const SERVICES = ['holdfastd', 'holdfast-ledger', 'holdfast-runner', 'holdfast-declare', 'holdfast-seed'];
+const ROLES = [...SERVICES, 'holdfast-shell'];
 
 /** Installed addon file name → where it was built. Our own is opened by effects/addon.ts, the packages' by the bundle. */
 const addons = new Map<string, string>([['hostsys.node', join(out, 'native/hostsys.node')]]);
@@ -48,6 +50,34 @@ const addonsBesideBinary: Plugin = {
   },
 };
 
+/** In main.ts the import of a service becomes the opening of its script, which lies under verity with the addons. */
+const servicesBesideBinary: Plugin = {
+  name: 'services-beside-binary',
+  setup(b) {
+    b.onResolve({ filter: /^\.\/[a-z]+\.ts$/ }, ({ importer, path }) => {
+      const role = SERVICES.find((name) => path === sourceOf(name));
+      return importer.endsWith('/src/main.ts') && role !== undefined ? { path: role, namespace: 'service' } : undefined;
+    });
+    b.onLoad({ filter: /.*/, namespace: 'service' }, (args) => ({
+      loader: 'js',
+      contents: `
+        const { readFileSync } = require('node:fs'), { dirname, join } = require('node:path'), { Script } = require('node:vm');
+        const filename = join(dirname(process.execPath), '../lib', ${JSON.stringify(`${args.path}.cjs`)}), m = { exports: {} };
+        let cachedData;
+        try {
+          cachedData = readFileSync(filename.replace('.cjs', '.cache'));
+        } catch {} // only time is lost
+        // With the binary's own require, which knows what is built into Node and no file.
+        new Script(readFileSync(filename, 'utf8'), { filename, cachedData }).runInThisContext()(m.exports, require, m, filename, dirname(filename));
+        module.exports = m.exports;`,
+    }));
+  },
+};
+
+function sourceOf(service: string): string {
+  return `./${service === 'holdfastd' ? 'daemon' : service.replace('holdfast-', '')}.ts`;
+}
+
 function installedName(source: string): string {
   const inPackage = source.split('/node_modules/').pop()!;
   if (inPackage === source) return basename(source);
@@ -64,25 +94,34 @@ for (const dir of [join(programs, 'bin'), join(programs, 'lib'), join(out, 'root
 // C is compiled and binaries are stripped by the tools tree's trixie toolchain, so the building machine's does not matter.
 await runInTools([repository], [join(repository, 'host-agent/native/build.sh'), join(out, 'native')], { cwd: repository });
 
-await build({
-  entryPoints: [join(repository, 'host-agent/src/main.ts')],
-  outfile: join(work, 'main.cjs'),
-  absWorkingDir: repository,
-  bundle: true,
-  platform: 'node',
-  target: 'node26',
-  format: 'cjs',
-  mainFields: ['module', 'main'],
-  minifySyntax: true,
-  sourcemap: 'external',
-  sourcesContent: false,
-  legalComments: 'external',
-  logLevel: 'warning',
-  define: { 'import.meta.url': '__metaUrl', 'import.meta.dirname': '__dirname' },
-  banner: { js: "const __metaUrl = require('node:url').pathToFileURL(__filename).href;" },
-  alias: { 'better-sqlite3': 'better-sqlite3/linux-x64' },
-  plugins: [addonsBesideBinary],
-});
+async function bundle(entry: string, outfile: string, plugins: Plugin[]): Promise<void> {
+  await build({
+    entryPoints: [join(repository, 'host-agent/src', entry)],
+    outfile,
+    absWorkingDir: repository,
+    bundle: true,
+    platform: 'node',
+    target: 'node26',
+    format: 'cjs',
+    mainFields: ['module', 'main'],
+    minifySyntax: true,
+    sourcemap: 'external',
+    sourcesContent: false,
+    legalComments: 'external',
+    logLevel: 'warning',
+    define: { 'import.meta.url': '__metaUrl', 'import.meta.dirname': '__dirname' },
+    banner: { js: "const __metaUrl = require('node:url').pathToFileURL(__filename).href;" },
+    alias: { 'better-sqlite3': 'better-sqlite3/linux-x64' },
+    plugins,
+  });
+}
+
+await bundle('main.ts', join(work, 'main.cjs'), [servicesBesideBinary, addonsBesideBinary]);
+for (const service of SERVICES) {
+  const file = join(work, `${service}.cjs`);
+  await bundle(sourceOf(service), file, [addonsBesideBinary]);
+  writeFileSync(file, `(function (exports, require, module, __filename, __dirname) {${readFileSync(file, 'utf8')}\n})`);
+}
 
 const node = join(work, 'node');
 copyFileSync(process.execPath, node);
@@ -94,6 +133,16 @@ for (const [name, source] of addons) {
 // Before injection: a finished single executable that is stripped no longer starts.
 await runInTools([repository], ['strip', '-s', node]);
 await runInTools([repository], ['strip', '--strip-unneeded', ...[...addons.keys()].map((name) => join(programs, 'lib', name))]);
+// What V8 makes of a script, made once here; a V8 with other flags or of another version would leave it and read the script itself.
+const CACHE = `const fs = require('node:fs'), file = process.argv[1], { Script } = require('node:vm');
+fs.writeFileSync(file.replace('.cjs', '.cache'), new Script(fs.readFileSync(file, 'utf8'), { filename: file }).createCachedData());`;
+for (const service of SERVICES) {
+  execFileSync(node, ['--predictable', '-e', CACHE, `${service}.cjs`], { cwd: work, stdio: ['ignore', 'ignore', 'inherit'], env: {} });
+  for (const name of [`${service}.cjs`, `${service}.cache`]) {
+    copyFileSync(join(work, name), join(programs, 'lib', name));
+    chmodSync(join(programs, 'lib', name), 0o644);
+  }
+}
 for (const program of ['call-enter', 'call-init', 'file-tool']) {
   copyFileSync(join(out, 'native', program), join(programs, program));
   chmodSync(join(programs, program), 0o755);
@@ -125,4 +174,5 @@ for (const role of ROLES) symlinkSync('holdfast', join(programs, 'bin', role));
 symlinkSync('../lib/holdfast/bin/holdfast', join(out, 'root/usr/bin/holdfast'));
 
 const size = readFileSync(join(programs, 'bin/holdfast')).length;
-console.log(`host agent: ${Math.round(size / 1e6)} MB, addons ${[...addons.keys()].join(' ')}, in ${dirname(programs)}`);
+const lib = [...addons.keys(), ...SERVICES.map((service) => `${service}.cjs`)];
+console.log(`host agent: ${Math.round(size / 1e6)} MB, with ${lib.join(' ')}, in ${dirname(programs)}`);

@@ -250,6 +250,34 @@ test('who cannot read the list of agents says whose door it wants, as a program 
   }
 });
 
+test('the tour goes its way without a terminal, over what an agent really does', async () => {
+  const [command, args] = as(AGENT, `${GROUP}/login`, ['mcp']);
+  const client = new Client({ name: 'toured', version: '1' });
+  await client.connect(new StdioClientTransport({ command, args: [...args], env: { PATH: '/usr/bin:/bin' }, stderr: 'inherit' }));
+  const measure = async () => (await client.callTool({ name: 'host.metrics', arguments: {} })).isError !== true;
+  expect(await measure()).toBe(false);
+  await client.callTool({ name: 'authority.request', arguments: { capability: 'host:metrics', for: '20s', reason: 'to see how it is' } });
+  const tour = holdfast(OPERATOR, 'tour');
+  await until('the grant', measure);
+  const { code, out, err } = await tour;
+  await client.close();
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  const lines = out.split('\n');
+  expect(lines.filter((line) => line.startsWith('$ '))).toEqual([
+    '$ holdfast log --agent demo --outcome refused --limit 5',
+    '$ holdfast requests',
+    expect.stringMatching(/^\$ holdfast grant demo host:metrics --for 20s --reason 'asked in r-[0-9a-f]+'$/),
+    '$ holdfast grants',
+    '$ holdfast log --agent demo --limit 8',
+    '$ holdfast verify',
+  ]);
+  expect(out).toMatch(/REFUSED host\.metrics: needs host:metrics \(default-deny\)/);
+  expect(out).toMatch(/anna +granted demo host:metrics for 20s/);
+  expect(out).toMatch(/demo +did host\.metrics/);
+  expect(out).toMatch(/^good: \d+ entries/m);
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(130);
+});
+
 test('a broken declaration changes nothing and is told; a good one closes the doors of who is gone (A28)', async () => {
   writeFileSync(paths.declaredAgents, '{"agents":[');
   await until('the record', async () => (await entries('--kind', 'configuration.changed')).some((entry) => String(entry.data['what']).startsWith('refused')));

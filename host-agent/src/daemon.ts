@@ -34,7 +34,7 @@ import { authorityOf, type AgentAuthority } from './gate/authority.ts';
 import type { GrantId } from './identity/ids.ts';
 import { refuse, type Result } from './identity/result.ts';
 import type { EntryDraft, JsonObject, JsonValue } from './ledger/entry.ts';
-import { takeRoot } from './root-option.ts';
+import { onlyRoot } from './root-option.ts';
 import { grantEnded } from './tool-call/entries.ts';
 import type { ToolCallPorts } from './tool-call/ports.ts';
 import { toolRegistry } from './tools/all-tools.ts';
@@ -48,8 +48,7 @@ const LOOK_AT_AGENTS_MS = 15_000;
 
 /** `holdfastd`: puts judge, grants, doors, ledger and runners together. It decides nothing itself. */
 export async function main(args: readonly string[]): Promise<void> {
-  const { root, rest } = takeRoot(args);
-  if (rest.length > 0) throw new Error('holdfastd takes no arguments besides --root DIR');
+  const root = onlyRoot('holdfastd', args);
   const paths = pathsUnder(root);
   const log = logOf('holdfastd');
   const boot = bootId();

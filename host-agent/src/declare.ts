@@ -17,7 +17,7 @@ import { readSlots, writeSlots } from './effects/slots-file.ts';
 import { noManager, systemctl, type UnitVerbs } from './effects/systemctl.ts';
 import { agentsWithUnits, syncUnits } from './effects/unit-writer.ts';
 import { accept } from './identity/result.ts';
-import { takeRoot } from './root-option.ts';
+import { onlyRoot } from './root-option.ts';
 
 // holdfast-declare: root, once at boot and after each change of a layer. The only writer of units. It speaks to no agent.
 
@@ -46,7 +46,7 @@ type Run = {
 };
 
 export async function main(args: readonly string[]): Promise<void> {
-  const { root } = takeRoot(args);
+  const root = onlyRoot('holdfast-declare', args);
   const declared = declare(runUnder(root, root === '' ? systemctl() : noManager()));
   for (const { file, line, message } of declared.problems) process.stderr.write(`${file}:${line}: ${message}\n`);
   if (declared.problems.length > 0 && declared.agents.length === 0) process.exitCode = 1;

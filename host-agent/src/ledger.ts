@@ -18,14 +18,13 @@ import type { QueryFilter } from './ledger/filter.ts';
 import type { LedgerStore } from './ledger/ledger-store.ts';
 import { LEDGER_SOURCE } from './ledger/source.ts';
 import { UUID7_RANDOM_BYTES } from './ledger/uuid7.ts';
-import { takeRoot } from './root-option.ts';
+import { onlyRoot } from './root-option.ts';
 
 const RETRY_MS = 5_000;
 
 /** holdfast-ledger: owns the database and the signing key, appends, answers questions, signs receipts. It judges nothing. */
 export async function main(args: readonly string[]): Promise<void> {
-  const { root, rest } = takeRoot(args);
-  if (rest.length > 0) throw new Error(`holdfast-ledger takes no arguments besides --root DIR`);
+  const root = onlyRoot('holdfast-ledger', args);
   const paths = pathsUnder(root);
   const log = logOf('holdfast-ledger');
   const boot = bootId();

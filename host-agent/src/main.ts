@@ -3,7 +3,8 @@ import { basename } from 'node:path';
 
 type Role = { readonly main: (args: readonly string[]) => Promise<void> };
 
-// Each role loads only what it needs: the ledger never has an MCP parser in memory, the command line no schema library.
+// Each role loads only what it needs: the ledger never has an MCP parser in memory, the command line no schema library. In the product
+// the command line and the shell are in the binary, every other role is a script beside it (build.ts).
 const ROLES: Readonly<Record<string, () => Promise<Role>>> = {
   holdfast: () => import('./cli.ts'),
   holdfastd: () => import('./daemon.ts'),

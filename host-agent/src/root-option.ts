@@ -7,3 +7,10 @@ export function takeRoot(args: readonly string[]): { readonly root: string; read
   if (root === undefined || !root.startsWith('/')) throw new Error('--root needs an absolute path');
   return { root, rest: args.slice(2) };
 }
+
+/** For a role that takes nothing else: a word too many means that somebody meant something else. */
+export function onlyRoot(role: string, args: readonly string[]): string {
+  const { root, rest } = takeRoot(args);
+  if (rest.length > 0) throw new Error(`${role} takes no arguments besides --root DIR`);
+  return root;
+}

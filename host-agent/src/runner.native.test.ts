@@ -14,8 +14,8 @@ import type { AgentName, CallId } from './identity/ids.ts';
 import { sha256Hex } from './ledger/digest.ts';
 import { canonicalJson } from './ledger/encode.ts';
 import type { JsonValue } from './ledger/entry.ts';
-import { receiptBytes } from './ledger/receipt.ts';
-import type { Permit, Receipt } from './sandbox/permit.ts';
+import { receiptBytes, type Receipt } from './ledger/receipt.ts';
+import type { Permit } from './sandbox/permit.ts';
 
 // The real runner as an unprivileged user in a delegated control group, as its unit starts it; receipts by a key of this test.
 // Needs root, to become that user.

@@ -15,14 +15,14 @@ import { errnoOf, readOwnedFile, replaceFile, withDirectory, withMadeDirectory }
 import { readSlots, writeSlots } from './effects/slots-file.ts';
 import { writeAccounts } from './effects/userdb-records.ts';
 import { accept, refuse, type Result } from './identity/result.ts';
-import { takeRoot } from './root-option.ts';
+import { onlyRoot } from './root-option.ts';
 
 // holdfast-seed: root, once before sshd. Decides who may enter this machine: those of the first seed, and nobody else (R104, R107).
 
 const CLAIM = 'seed.json';
 
 export async function main(args: readonly string[]): Promise<void> {
-  const { root } = takeRoot(args);
+  const root = onlyRoot('holdfast-seed', args);
   const result = seed(root);
   for (const { file, line, message } of result.problems) process.stderr.write(`${file}:${line}: ${message}\n`);
   process.stderr.write(`holdfast-seed: ${SAYS[result.state]}\n`);

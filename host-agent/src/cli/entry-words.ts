@@ -76,9 +76,10 @@ const ENDS: Readonly<Record<string, string>> = {
 function outcome(data: JsonObject): EntryWords {
   const status = plain(data['status']);
   const tool = plain(data['tool']);
-  const took = typeof data['duration_ms'] === 'number' ? ` after ${showDuration(data['duration_ms'])}` : '';
-  if (status === 'ok') return told(`did ${tool} (entry ${plain(data['intent'])})${took}`, 'green');
-  return told(`${tool} (entry ${plain(data['intent'])}) ${ENDS[status] ?? `ended: ${status}`}${took}`, 'yellow');
+  const took = typeof data['duration_ms'] === 'number' ? showDuration(data['duration_ms']) : null;
+  const intent = `(entry ${plain(data['intent'])})`;
+  if (status === 'ok') return told(`did ${tool}${took === null ? '' : ` in ${took}`} ${intent}`, 'green');
+  return told(`${tool} ${ENDS[status] ?? `ended: ${status}`}${took === null ? '' : ` after ${took}`} ${intent}`, 'yellow');
 }
 
 function stopped(data: JsonObject): EntryWords {

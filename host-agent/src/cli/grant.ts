@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { GrantView, RequestView } from '../door/operator-wire.ts';
+import type { GivenView, GrantView, RequestView } from '../door/operator-wire.ts';
 import { ask } from './ask.ts';
 import { wholeNumber, type Given } from './command.ts';
 import { parseDuration, showDuration } from './duration.ts';
@@ -17,11 +17,12 @@ export async function grant(io: Io, given: Given): Promise<ExitCode> {
   if (uses?.ok === false) return usage(io, uses.error);
   const reason = given.options.get('reason') ?? '';
   if (reason.length > 500) return usage(io, '--reason is longer than 500 characters');
-  const answer = await ask<GrantView>(io, { op: 'grant', agent, capability, forMs: forMs.value, uses: uses?.value ?? null, reason });
+  const answer = await ask<GivenView>(io, { op: 'grant', agent, capability, forMs: forMs.value, uses: uses?.value ?? null, reason });
   if (!answer.ok) return answer.exit;
   if (given.options.has('json')) io.screen.json(answer.value);
   else {
     io.screen.line(`${answer.value.agent} holds `, styled(answer.value.capability, 'bold'), ` for ${showDuration(forMs.value)}`);
+    for (const note of answer.value.notes) io.screen.line(styled('note: ', 'yellow'), note);
     io.screen.line(`grant ${answer.value.id}; end it with: holdfast revoke ${answer.value.id}`);
   }
   return EXIT.ok;

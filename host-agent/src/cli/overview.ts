@@ -39,14 +39,18 @@ export async function overview(io: Io, given: Given): Promise<ExitCode> {
   if (ledger.ok) io.screen.line(`the ledger has ${ledger.value.head.seq} entries; check it with: holdfast verify`);
   else io.screen.line(styled('no ledger: ', 'red'), ledger.error);
   const bad = posture.filter((fact) => fact.state === 'bad').length + problems.length;
-  if (bad > 0) io.screen.line(styled(`${bad} facts about this machine are bad; see: holdfast status`, 'yellow'));
-  if (requests.length > 0) io.screen.line(`${requests.length} requests wait for an answer; see: holdfast requests`);
+  if (bad > 0) io.screen.line(styled(`${counted(bad, 'bad fact')} about this machine; see: holdfast status`, 'yellow'));
+  if (requests.length > 0) io.screen.line(`${counted(requests.length, 'request')} to answer; see: holdfast requests`);
   io.screen.line('next: ', styled(nextStep(agents, requests), 'bold'));
   return EXIT.ok;
 }
 
 function agentRow(agent: AgentView): readonly string[] {
-  return [`agent ${agent.name}`, stateWords(agent), `${agent.grants.length} grants`];
+  return [`agent ${agent.name}`, stateWords(agent), counted(agent.grants.length, 'grant')];
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** systemd's words for an agent's program, in a person's. */

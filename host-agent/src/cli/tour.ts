@@ -15,7 +15,8 @@ import { entryOf } from './stored-entry.ts';
 import { withLedger } from './with-ledger.ts';
 import { splitWords } from './words.ts';
 
-const PATIENCE_MS = 120_000;
+/** A machine without hardware virtualisation takes its time. */
+const PATIENCE_MS = 240_000;
 const LOOK_MS = 1_000;
 
 /** Refused, granted, done, log, verify: nothing here that an operator could not type, and every command is shown before it runs. */
@@ -52,24 +53,36 @@ async function shown(io: Io, line: string): Promise<ExitCode> {
   return runCommand(io, words.value.slice(1));
 }
 
-/** The agent's own wish. If it has none open it has done its work before, and does it once more. */
+/**
+ * The agent's own wish. A program that has done its work before does it once more; of one that is connected from elsewhere only its
+ * asking is waited for.
+ */
 async function waitingRequest(io: Io, agent: AgentView): Promise<Answered<RequestView>> {
+  const before = await ownRequest(io, agent.name);
+  if (!before.ok) return before;
+  if (before.value !== null && (agent.state === 'active' || agent.state === 'remote')) return { ok: true, value: before.value };
+  if (agent.state !== 'remote') {
+    // Nobody waits for the answer to it: granted now, it would be over before the program comes so far again.
+    if (before.value !== null) await shown(io, `holdfast refuse ${before.value.id} --reason 'left from an earlier run'`);
+    if (agent.state === 'active') await shown(io, `holdfast agent stop ${agent.name}`);
+    const started = await shown(io, `holdfast agent start ${agent.name}`);
+    if (started !== EXIT.ok) return { ok: false, exit: started };
+  }
+  io.screen.line(styled('(waiting until it asks for something)', 'dim'));
   const end = Date.now() + PATIENCE_MS;
-  for (let turn = 0; Date.now() < end && !io.stop.aborted; turn += 1) {
-    const requests = await ask<readonly RequestView[]>(io, { op: 'requests' });
-    if (!requests.ok) return requests;
-    const own = requests.value.find((request) => request.agent === agent.name);
-    if (own !== undefined) return { ok: true, value: own };
-    if (turn === 0) {
-      if (agent.state === 'active') await shown(io, `holdfast agent stop ${agent.name}`);
-      const started = await shown(io, `holdfast agent start ${agent.name}`);
-      if (started !== EXIT.ok) return { ok: false, exit: started };
-      io.screen.line(styled('(waiting until it asks for something)', 'dim'));
-    }
+  while (Date.now() < end && !io.stop.aborted) {
+    const own = await ownRequest(io, agent.name);
+    if (!own.ok) return own;
+    if (own.value !== null) return { ok: true, value: own.value };
     await sleep(LOOK_MS);
   }
   io.screen.complain(styled('unavailable: ', 'red'), `${agent.name} asked for nothing; see: holdfast agent logs ${agent.name}`);
   return { ok: false, exit: EXIT.unavailable };
+}
+
+async function ownRequest(io: Io, agent: string): Promise<Answered<RequestView | null>> {
+  const requests = await ask<readonly RequestView[]>(io, { op: 'requests' });
+  return requests.ok ? { ok: true, value: requests.value.find((request) => request.agent === agent) ?? null } : requests;
 }
 
 /** Until an allowed call of the agent used a grant of this capability and has ended, or patience has. */

@@ -167,7 +167,7 @@ describe('grant (R3)', () => {
     afterRecord = () => expect(holds()).toBe(0);
     expect(await ask(wish())).toEqual({
       ok: true,
-      value: { id: 'g-1', agent: 'demo', capability: 'fs:read:/var/log/**', reason: 'ticket 1', grantedBy: 'anna', leftMs: 60_000, usesLeft: null },
+      value: { id: 'g-1', agent: 'demo', capability: 'fs:read:/var/log/**', reason: 'ticket 1', grantedBy: 'anna', leftMs: 60_000, usesLeft: null, notes: ["the agent's type goes on to deny fs:read:/var/log/private/**"] },
     });
     expect(await written()).toMatchObject([
       { kind: 'grant.given', actor: { type: 'user', id: 'anna' }, data: { grant: 'g-1', agent: 'demo', capability: 'fs:read:/var/log/**', for_ms: 60_000, uses: null, granted_by: 'anna' } },
@@ -216,6 +216,13 @@ describe('grant (R3)', () => {
     expect(await ask(wish())).toMatchObject({ ok: false, error: expect.stringContaining('nothing is granted: no agent is named demo') });
     expect(holds()).toBe(0);
     expect(await kinds()).toEqual(['grant.given', 'grant.ended']);
+  });
+
+  test('says where it stops short (R1)', async () => {
+    const notes = async (capability: string): Promise<unknown> => ((await ask(wish({ capability }))) as unknown as { value: { notes: unknown } }).value.notes;
+    expect(await notes('fs:read:/var/log/apt/**')).toEqual([]);
+    book = EMPTY_BOOK;
+    expect(await notes('fs:read:/var/log/apt/*')).toEqual(['fs:read:/var/log/apt/* reaches one level only; for everything below write fs:read:/var/log/apt/**']);
   });
 
   test('answers the requests it fulfils, and only those', async () => {

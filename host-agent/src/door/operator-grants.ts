@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { contains } from '../capability/contains.ts';
-import { formatCapability, parseCapability } from '../capability/capability.ts';
+import { formatCapability, parseCapability, type Capability } from '../capability/capability.ts';
 import { allGrants, findGrant, give, type Grant } from '../capability/grant.ts';
 import { withoutRequests } from '../capability/request-book.ts';
+import { oneLevelWarning } from '../capability/suggest.ts';
 import type { DeclaredAgent } from '../config/declared.ts';
 import type { GrantId } from '../identity/ids.ts';
 import type { OperatorPrincipal } from '../identity/principal.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
 import { grantEnded, grantGiven } from '../tool-call/entries.ts';
 import { actorOf, declaredAgent, draftBy, type OperatorDoorPorts } from './operator-ports.ts';
-import type { GrantView, OperatorAnswer, OperatorRequest, RequestView } from './operator-wire.ts';
+import type { GivenView, GrantView, OperatorAnswer, OperatorRequest, RequestView } from './operator-wire.ts';
 
 const SHORTEST_MS = 1_000;
 const LONGEST_MS = 24 * 3_600_000;
@@ -17,7 +18,7 @@ const LONGEST_MS = 24 * 3_600_000;
 type Wanted = Extract<OperatorRequest, { op: 'grant' }>;
 
 /** R3. Written down with the person before it takes effect; what is refused is written down too. */
-export async function giveGrant(ports: OperatorDoorPorts, operator: OperatorPrincipal, wanted: Wanted): Promise<OperatorAnswer<GrantView>> {
+export async function giveGrant(ports: OperatorDoorPorts, operator: OperatorPrincipal, wanted: Wanted): Promise<OperatorAnswer<GivenView>> {
   const from = ports.now();
   const checked = checkWanted(ports, operator, wanted, from);
   if (!checked.ok) return refused(ports, operator, wanted, checked.error);
@@ -32,7 +33,7 @@ export async function giveGrant(ports: OperatorDoorPorts, operator: OperatorPrin
     return refuse(`nothing is granted: ${given.error}`);
   }
   answerRequests(ports, grant);
-  return accept(viewOf(grant, ports.now()));
+  return accept({ ...viewOf(grant, ports.now()), notes: notesOn(grant, given.value) });
 }
 
 function checkWanted(
@@ -62,11 +63,19 @@ function checkWanted(
   return possible.ok ? accept({ agent: agent.value, grant }) : possible;
 }
 
-function giveNow(ports: OperatorDoorPorts, agent: DeclaredAgent, grant: Grant): Result<null> {
+/** Gives back the denials of the ceiling that go on to bite. */
+function giveNow(ports: OperatorDoorPorts, agent: DeclaredAgent, grant: Grant): Result<readonly Capability[]> {
   const ceiling = ports.ceilingOf(agent);
   if (!ceiling.ok) return ceiling;
   const given = give(ports.grants(), grant, ceiling.value, ports.now());
-  return given.ok ? ports.replaceGrants(given.value.book) : given;
+  if (!given.ok) return given;
+  const kept = ports.replaceGrants(given.value.book);
+  return kept.ok ? accept(given.value.shadowedBy) : kept;
+}
+
+function notesOn(grant: Grant, shadowedBy: readonly Capability[]): readonly string[] {
+  const denied = shadowedBy.map(formatCapability).join(', ');
+  return [oneLevelWarning(grant.capability), denied === '' ? null : `the agent's type goes on to deny ${denied}`].filter((note) => note !== null);
 }
 
 async function refused(ports: OperatorDoorPorts, operator: OperatorPrincipal, wanted: Wanted, why: string): Promise<OperatorAnswer<never>> {

@@ -43,6 +43,9 @@ export type GrantView = {
   readonly usesLeft: number | null;
 };
 
+/** A grant just given, with what a person should know of it: where it stops short, what stays denied. */
+export type GivenView = GrantView & { readonly notes: readonly string[] };
+
 export type AgentView = {
   readonly name: string;
   readonly pack: string;

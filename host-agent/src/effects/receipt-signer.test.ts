@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { AgentName } from '../identity/ids.ts';
-import { isReceiptValid, parseReceiptKey, type SignedReceipt } from '../ledger/receipt.ts';
-import type { Receipt } from '../sandbox/permit.ts';
+import { isReceiptValid, parseReceiptKey } from '../ledger/receipt.ts';
 import { openReceiptSigner } from './receipt-signer.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'hf-signer-'));
@@ -55,9 +54,4 @@ test.each<[string, (key: string) => void, string]>([
   openReceiptSigner(key, pub);
   damage(key);
   expect(() => openReceiptSigner(key, pub)).toThrow(message);
-});
-
-test('both names for a receipt are one shape', () => {
-  const receipt: Receipt = openReceiptSigner(fresh().key, fresh().pub).sign(body) satisfies SignedReceipt;
-  expect(Object.keys(receipt).sort()).toEqual(['agent', 'boot', 'notAfter', 'permit', 'seq', 'signature']);
 });

@@ -2,13 +2,13 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { receiptBytes, type ReceiptBody, type SignedReceipt } from '../ledger/receipt.ts';
+import { receiptBytes, type ReceiptBody, type Receipt } from '../ledger/receipt.ts';
 import { writeDurably } from './durable-file.ts';
 
 export type ReceiptSigner = {
   /** The 32 bytes of the Ed25519 key in base64. */
   readonly publicKey: string;
-  readonly sign: (body: ReceiptBody) => SignedReceipt;
+  readonly sign: (body: ReceiptBody) => Receipt;
 };
 
 /**

@@ -2,7 +2,8 @@
 import { connect, type Socket } from 'node:net';
 import { refuse, type Result } from '../identity/result.ts';
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
-import type { Permit, Receipt, RunResult } from '../sandbox/permit.ts';
+import type { Receipt } from '../ledger/receipt.ts';
+import type { Permit, RunResult } from '../sandbox/permit.ts';
 import { MAX_LINE, readJsonLines, writeJsonLine } from './json-lines.ts';
 import { parseRunResult } from './run-wire.ts';
 

@@ -3,12 +3,12 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { AgentName } from '../identity/ids.ts';
 import type { JsonValue } from './entry.ts';
-import { isReceiptValid, parseReceipt, parseReceiptKey, receiptBytes, type ReceiptBody, type SignedReceipt } from './receipt.ts';
+import { isReceiptValid, parseReceipt, parseReceiptKey, receiptBytes, type ReceiptBody, type Receipt } from './receipt.ts';
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
 const other = generateKeyPairSync('ed25519');
 const body: ReceiptBody = { boot: 'b00t', seq: 7, permit: 'ab'.repeat(32), agent: 'scout' as AgentName, notAfter: 123_456 };
-const receipt: SignedReceipt = { ...body, signature: sign(null, receiptBytes(body), privateKey).toString('base64') };
+const receipt: Receipt = { ...body, signature: sign(null, receiptBytes(body), privateKey).toString('base64') };
 
 test('the signed bytes are the context and the canonical five fields', () => {
   expect(new TextDecoder().decode(receiptBytes(body))).toBe(
@@ -21,7 +21,7 @@ test('a receipt holds under the key that signed it', () => {
 });
 
 describe('a receipt does not hold', () => {
-  test.each<[string, Partial<SignedReceipt>]>([
+  test.each<[string, Partial<Receipt>]>([
     ['in another boot', { boot: 'b00u' }],
     ['at another place', { seq: 8 }],
     ['for another permit', { permit: 'ac'.repeat(32) }],

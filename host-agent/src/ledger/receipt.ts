@@ -6,15 +6,17 @@ import { canonicalJson } from './encode.ts';
 import type { JsonValue } from './entry.ts';
 import { checkFields, isCount, isHash, isObject } from './shape.ts';
 
-/** What a receipt says: this permit is on record, at this place, in this boot (Receipt in sandbox/permit.ts, without its signature). */
+/** What a receipt says: this permit is on record, at this place, in this boot. */
 export type ReceiptBody = {
   readonly boot: string;
   readonly seq: number;
+  /** SHA-256 (hex) of the permit's RFC 8785 bytes. */
   readonly permit: string;
   readonly agent: AgentName;
   readonly notAfter: number;
 };
-export type SignedReceipt = ReceiptBody & { readonly signature: string };
+/** What holdfast-ledger signs once the intent is on disk. `signature`: Ed25519 over the context and the RFC 8785 bytes of the five; base64. */
+export type Receipt = ReceiptBody & { readonly signature: string };
 
 /** Keeps these signatures from being read as signatures over anything else the key may ever sign. */
 const CONTEXT = new TextEncoder().encode('holdfast-receipt-v1\n');
@@ -33,7 +35,7 @@ export function receiptBytes(body: ReceiptBody): Uint8Array {
   return bytes;
 }
 
-export function isReceiptValid(receipt: SignedReceipt, key: KeyObject): boolean {
+export function isReceiptValid(receipt: Receipt, key: KeyObject): boolean {
   const signature = fromBase64(receipt.signature, SIGNATURE_BYTES);
   return signature !== null && verify(null, receiptBytes(receipt), key, signature);
 }
@@ -45,7 +47,7 @@ export function parseReceiptKey(text: string): Result<KeyObject> {
   return accept(createPublicKey({ key: Buffer.concat([SPKI_PREFIX, raw]), format: 'der', type: 'spki' }));
 }
 
-export function parseReceipt(value: JsonValue | undefined): Result<SignedReceipt> {
+export function parseReceipt(value: JsonValue | undefined): Result<Receipt> {
   if (!isObject(value)) return refuse('a receipt must be an object');
   const fields = checkFields(value, ['boot', 'seq', 'permit', 'agent', 'notAfter', 'signature']);
   if (!fields.ok) return refuse(`receipt: ${fields.error}`);

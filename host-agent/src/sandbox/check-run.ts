@@ -3,9 +3,9 @@ import type { AgentName } from '../identity/ids.ts';
 import { sha256Hex } from '../ledger/digest.ts';
 import { canonicalJson } from '../ledger/encode.ts';
 import type { JsonValue } from '../ledger/entry.ts';
-import { isReceiptValid, parseReceipt } from '../ledger/receipt.ts';
+import { isReceiptValid, parseReceipt, type Receipt } from '../ledger/receipt.ts';
 import { parsePermit } from './parse-permit.ts';
-import type { Permit, Receipt } from './permit.ts';
+import type { Permit } from './permit.ts';
 
 /** Why a runner did not run a call. */
 export type RunRefusal =

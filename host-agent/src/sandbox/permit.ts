@@ -42,18 +42,6 @@ export type Permit = {
   readonly notAfter: number;
 };
 
-/** What holdfast-ledger signs once the intent is on disk (DESIGN: permits and receipts). */
-export type Receipt = {
-  readonly boot: string;
-  readonly seq: number;
-  /** SHA-256 (hex) of the permit's RFC 8785 bytes. */
-  readonly permit: string;
-  readonly agent: AgentName;
-  readonly notAfter: number;
-  /** Ed25519 over `holdfast-receipt-v1\n` and the RFC 8785 bytes of the five fields above; base64. */
-  readonly signature: string;
-};
-
 /** What a runner reports of a finished call. */
 export type RunResult = {
   readonly exit: { readonly code: number } | { readonly signal: string };

@@ -5,7 +5,8 @@ import type { AuthorityRequest } from '../capability/request-book.ts';
 import type { AgentName, GrantId, SessionId } from '../identity/ids.ts';
 import type { Result } from '../identity/result.ts';
 import type { EntryDraft, JsonValue } from '../ledger/entry.ts';
-import type { Receipt, RunResult } from '../sandbox/permit.ts';
+import type { Receipt } from '../ledger/receipt.ts';
+import type { RunResult } from '../sandbox/permit.ts';
 import type { Observation, Tool } from '../tools/tool.ts';
 import type { RecordedIntent, RecordedPermit } from './recorded-permit.ts';
 

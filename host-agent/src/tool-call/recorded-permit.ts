@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AgentName, CallId } from '../identity/ids.ts';
-import type { Permit, Receipt } from '../sandbox/permit.ts';
+import type { Receipt } from '../ledger/receipt.ts';
+import type { Permit } from '../sandbox/permit.ts';
 import type { Appended } from './ports.ts';
 
 declare const recorded: unique symbol;

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { dirname } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { AgentView, GivenView, OperatorRequest, PostureFact, RequestView, StatusView } from '../door/operator-wire.ts';
+import { readJsonLines, writeJsonLine } from '../effects/json-lines.ts';
+import { pathsUnder } from '../effects/paths.ts';
+import type { JsonValue } from '../ledger/entry.ts';
+import type { Io } from './io.ts';
+import { runCommand } from './run-command.ts';
+import { screenOn } from './screen.ts';
+import { splitWords } from './words.ts';
+
+// The commands over a real socket; what answers there says what the test wants holdfastd to say. The ledger hangs up.
+
+let root = '';
+let servers: readonly Server[] = [];
+let answers: Readonly<Partial<Record<OperatorRequest['op'], unknown>>> = {};
+
+beforeEach(async () => {
+  root = mkdtempSync('/tmp/holdfast-answers-');
+  const path = pathsUnder(root).operatorSocket;
+  mkdirSync(dirname(path), { recursive: true });
+  const daemon = createServer((socket) => {
+    socket.on('error', () => undefined);
+    readJsonLines(socket, {
+      maxBytes: 65_536,
+      onViolation: () => undefined,
+      onValue: (value) => {
+        const { op } = value as unknown as OperatorRequest;
+        writeJsonLine(socket, { ok: true, value: (answers[op] ?? null) as JsonValue });
+      },
+    });
+  });
+  const ledger = createServer((socket) => void socket.destroy());
+  mkdirSync(dirname(pathsUnder(root).ledgerQuerySocket), { recursive: true });
+  await new Promise<void>((resolve) => daemon.listen(path, resolve));
+  await new Promise<void>((resolve) => ledger.listen(pathsUnder(root).ledgerQuerySocket, resolve));
+  servers = [daemon, ledger];
+});
+afterEach(() => {
+  for (const server of servers) server.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function run(line: string): Promise<{ code: number; lines: readonly string[]; err: string }> {
+  const words = splitWords(line);
+  if (!words.ok) throw new Error(words.error);
+  let out = '';
+  let err = '';
+  const io: Io = {
+    screen: screenOn({ out: (text) => (out += text), err: (text) => (err += text) }, { out: false, err: false }),
+    stdin: Readable.from([]),
+    paths: pathsUnder(root),
+    root,
+    uid: 4_711,
+    stop: new AbortController().signal,
+  };
+  const code = await runCommand(io, words.value);
+  return { code, lines: out.split('\n').slice(0, -1), err };
+}
+
+const agent = (name: string, part: Partial<AgentView> = {}): AgentView => (
+  { name, pack: 'main', type: 'task', mode: 'mediated', state: 'active', sessions: 1, capabilities: [], grants: [], ...part }
+);
+const request: RequestView = { id: 'r-1', agent: 'demo', capability: 'fs:read:/srv/**', reason: 'why', forMs: 60_000, askedAt: '2026-11-21T09:00:00.000Z' };
+const status = (part: Partial<StatusView> = {}): StatusView => (
+  { version: '1', boot: 'b', posture: [], agents: [agent('demo')], problems: [], requests: [], ...part }
+);
+const GOOD: PostureFact = { name: 'apparmor', state: 'good', detail: 'on' };
+const BAD: PostureFact = { name: 'secure boot', state: 'bad', detail: 'off' };
+
+describe('holdfast status', () => {
+  test('exits 0 when it could be read, whatever it says; with --check 1 for one bad fact', async () => {
+    answers = { status: status({ posture: [GOOD, BAD] }) };
+    expect(await run('status')).toMatchObject({ code: 0 });
+    expect((await run('status')).lines.join('\n')).toMatch(/^bad +secure boot +off$/m);
+    expect(await run('status --json')).toMatchObject({ code: 0 });
+    expect(await run('status --check')).toMatchObject({ code: 1 });
+    expect(await run('status --check --json')).toMatchObject({ code: 1 });
+  });
+
+  test('a ledger that does not answer is a bad fact, and so is a refused file', async () => {
+    answers = { status: status({ posture: [GOOD] }) };
+    const told = await run('status --check');
+    expect(told.code).toBe(1);
+    expect(told.lines.find((line) => line.includes('ledger'))).toMatch(/^bad +ledger/);
+    answers = { status: status({ problems: [{ file: '/x.yaml', line: 3, message: 'no' }] }) };
+    expect((await run('status')).lines).toContain('refused file /x.yaml:3: no');
+  });
+
+  test('its help says what the exit status means', async () => {
+    expect((await run('status --help')).lines.join('\n')).toContain('--check  exit status 1 when a fact is bad or a file was refused, instead of 0');
+  });
+});
+
+describe('holdfast', () => {
+  test('answers in ten lines at most', async () => {
+    const agents = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => agent(name));
+    answers = { status: status({ agents, posture: [BAD], requests: [request, request] }) };
+    const { code, lines } = await run('');
+    expect(code).toBe(0);
+    expect(lines.length).toBeLessThanOrEqual(10);
+    expect(lines[0]).toBe('agent a  runs, connected  0 grants');
+    expect(lines).toContain('and 2 more agents; see: holdfast agent list');
+    expect(lines).toContain('1 bad fact about this machine; see: holdfast status');
+    expect(lines.at(-1)).toBe("next: holdfast grant demo 'fs:read:/srv/**' --for 1m --reason 'asked in r-1'");
+  });
+
+  test.each<[string, Partial<AgentView>, string, string]>([
+    ['does not run', { state: 'inactive', sessions: 0 }, 'agent demo  does not run  0 grants', 'next: holdfast agent start demo'],
+    ['failed', { state: 'failed', sessions: 0 }, 'agent demo  failed  0 grants', 'next: holdfast agent start demo'],
+    ['connects from elsewhere', { state: 'remote', sessions: 2 }, 'agent demo  2 connections  0 grants', 'next: holdfast log --follow'],
+  ])('of an agent that %s', async (_what, part, row, next) => {
+    answers = { status: status({ agents: [agent('demo', part)] }) };
+    const { lines } = await run('');
+    expect([lines[0], lines.at(-1)]).toEqual([row, next]);
+  });
+});
+
+test('the answer to a grant says where it stops short', async () => {
+  const note = 'fs:read:/etc/* reaches one level only; for everything below write fs:read:/etc/**';
+  const given: GivenView = { id: 'g-1', agent: 'demo', capability: 'fs:read:/etc/*', reason: 'r', grantedBy: 'anna', leftMs: 1, usesLeft: null, notes: [note] };
+  answers = { grant: given };
+  expect(await run("grant demo 'fs:read:/etc/*' --for 10m --reason r")).toEqual({
+    code: 0,
+    err: '',
+    lines: ['demo holds fs:read:/etc/* for 10m', `note: ${note}`, 'grant g-1; end it with: holdfast revoke g-1'],
+  });
+});
