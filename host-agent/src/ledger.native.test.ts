@@ -202,7 +202,11 @@ describe('reading', () => {
       await appended(exampleDraft(1), writer);
       if (!verified) meanwhile += 1;
     }
-    expect(await verifying).toMatchObject({ verified: 5001, first: 1, last: 5001 });
+    // How many appends came before the verification began is not ours to say: they are other connections.
+    const answer = await verifying;
+    expect(answer).toMatchObject({ first: 1 });
+    expect(answer).toHaveProperty('verified', (answer as { last?: number }).last);
+    expect((answer as { last: number }).last).toBeGreaterThanOrEqual(5001);
     expect(meanwhile).toBeGreaterThan(3);
   });
 
