@@ -9,11 +9,11 @@ import { hashOfInputs, repository } from '../image/host/workplace.ts';
 type Group = { readonly says: string; readonly count: number; readonly portion: number; readonly project: 'unit' | 'native' | 'vm'; readonly tests: string };
 
 const GROUPS: Readonly<Record<string, Group>> = {
-  matcher: { says: 'capability matching against the slow reference', count: 1_000_000, portion: 250_000, project: 'unit', tests: 'host-agent/src/capability' },
+  matcher: { says: 'capability matching against the slow reference', count: 1_000_000, portion: 250_000, project: 'unit', tests: 'host-agent/src/capability/matching' },
   encoding: { says: 'no two different entries have equal bytes', count: 1_000_000, portion: 250_000, project: 'unit', tests: 'host-agent/src/ledger/encode' },
-  'ledger-kill': { says: 'kill -9 of holdfast-ledger under load', count: 500, portion: 50, project: 'native', tests: 'host-agent/src/ledger.native' },
+  'ledger-kill': { says: 'kill -9 of holdfast-ledger under load', count: 500, portion: 50, project: 'native', tests: 'host-agent/src/ledger-kill.native' },
   'daemon-kill': { says: 'kill -9 of holdfastd under load', count: 500, portion: 50, project: 'native', tests: 'host-agent/src/daemon.native' },
-  'symlink-race': { says: 'symlinks flipped while the file tool writes', count: 100_000, portion: 20_000, project: 'native', tests: 'host-agent/native' },
+  'symlink-race': { says: 'symlinks flipped while the file tool writes', count: 100_000, portion: 20_000, project: 'native', tests: 'host-agent/native/file-tool-race' },
 };
 
 type Progress = { inputs: string; done: number; seconds: number };
