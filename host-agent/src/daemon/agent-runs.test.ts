@@ -48,7 +48,7 @@ describe('the end of an agent’s program is recorded once, with its reason', ()
     ['it ends by itself', [news('inactive')], 'demo exited'],
     ['it ends by itself and leaves others behind', [news('deactivating'), news('inactive')], 'demo exited'],
     ['it crashes', [news('failed', { result: 'signal 11' })], 'demo failed signal 11'],
-    ['it does not end when it is told to', [news('deactivating', { job: true }), news('failed', { result: 'timeout' })], 'demo failed timeout'],
+    ['it does not end when it is told to', [news('deactivating', { job: true }), news('failed', { result: 'timeout' })], 'demo stopped timeout'],
     ['systemd is asked by somebody else', [news('active', { job: true }), news('deactivating', { job: true }), news('inactive')], 'demo stopped'],
   ])('%s', (_what, heard, said) => {
     const runs = started();

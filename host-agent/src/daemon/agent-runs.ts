@@ -74,7 +74,9 @@ export function openAgentRuns(running: readonly AgentName[], events: RunEvents):
     if (active === 'active') run.end = null;
     if (active === 'deactivating' && job) run.asked = true;
     if (active !== 'inactive' && active !== 'failed') return;
-    const how: AgentEnd = active === 'failed' ? { reason: 'failed', result } : { reason: run.asked ? 'stopped' : 'exited', result: null };
+    // One that had to be killed because it would not stop has failed for systemd; it did not fail by itself.
+    const reason = run.asked ? 'stopped' : active === 'failed' ? 'failed' : 'exited';
+    const how: AgentEnd = { reason, result: active === 'failed' ? result : null };
     if (run.phase === 'starting') run.end = how;
     else if (run.phase === 'running') end(agent, how);
     else {
