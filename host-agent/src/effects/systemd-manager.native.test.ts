@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Message, sessionBus, Variant, type MessageBus } from 'dbus-next';
@@ -40,7 +41,18 @@ async function startBus(auth: string): Promise<void> {
 <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>`,
   );
   daemon = spawn('/usr/bin/dbus-daemon', ['--nofork', `--config-file=${config}`], { stdio: 'ignore', env: {} });
-  for (let turn = 0; turn < 200 && !existsSync(socket); turn += 1) await sleep(10);
+  // Its file is there before it listens; whoever connects in between is refused, and dbus-next would wait for ever.
+  for (let turn = 0; turn < 1_000 && !(await listens()); turn += 1) await sleep(10);
+}
+
+function listens(): Promise<boolean> {
+  return new Promise((resolve) => {
+    const knock = connect(socket, () => {
+      knock.destroy();
+      resolve(true);
+    });
+    knock.once('error', () => resolve(false));
+  });
 }
 
 async function stopBus(): Promise<void> {
