@@ -163,7 +163,10 @@ function openSession(
   readJsonLines(socket, {
     maxBytes: MAX_LINE,
     onValue: session.receive,
-    onViolation: session.unreadable,
+    onViolation: (why) => {
+      session.unreadable(why);
+      session.close();
+    },
   });
   socket.on('data', (chunk: Buffer) => {
     const newline = chunk.lastIndexOf(0x0a);

@@ -99,6 +99,18 @@ describe('reading', () => {
     expect(values).toEqual([1]);
   });
 
+  test('a peer that is still writing gets to read why its connection ends', async () => {
+    let heard = '';
+    peer.setEncoding('utf8').on('data', (text: string) => (heard += text));
+    const ended = new Promise((resolve) => peer.once('end', resolve));
+    ours.removeAllListeners('data');
+    readJsonLines(ours, { maxBytes: 1000, onValue: () => undefined, onViolation: () => void writeJsonLine(ours, { why: 'too long' }) });
+    for (let n = 0; n < 64; n += 1) peer.write('x'.repeat(65_536));
+    await ended;
+    expect(heard).toBe('{"why":"too long"}\n');
+    await until(() => ours.destroyed);
+  });
+
   test('B05: a line of 100 MB is cut at the limit without being kept', async () => {
     const before = process.memoryUsage().rss;
     const chunk = Buffer.alloc(1024 * 1024, 0x78);

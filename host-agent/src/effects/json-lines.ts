@@ -8,6 +8,8 @@ import type { JsonValue } from '../ledger/entry.ts';
 export const MAX_LINE = 1024 * 1024;
 /** The most that may wait for a peer that does not read. */
 export const MAX_UNSENT = 8 * 1024 * 1024;
+/** After a violation, whichever comes first. */
+const LINGER = { ms: 1000, bytes: 16 * MAX_LINE };
 
 const NEWLINE = 0x0a;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -16,7 +18,7 @@ export type LineReader = {
   readonly maxBytes: number;
   readonly limits?: Partial<JsonLimits>;
   readonly onValue: (value: JsonValue) => void;
-  /** Told once, just before the connection is destroyed. A short last line may still be written from here. */
+  /** Told once; nothing more is read. A short last line may still be written from here, and the peer gets to read it. */
   readonly onViolation: (reason: string) => void;
 };
 
@@ -35,7 +37,7 @@ export function readJsonLines(socket: Socket, reader: LineReader): void {
     try {
       reader.onViolation(reason);
     } finally {
-      socket.destroy();
+      hangUp(socket);
     }
   }
 
@@ -63,6 +65,23 @@ export function readJsonLines(socket: Socket, reader: LineReader): void {
 
   socket.on('data', onData);
   socket.on('end', onEnd);
+}
+
+/**
+ * Says our end, and drops what the peer still says for a moment. A socket that is closed with bytes unread resets the connection, and
+ * a peer that is in the middle of writing then loses the last line that was written to it.
+ */
+function hangUp(socket: Socket): void {
+  let dropped = 0;
+  const end = setTimeout(() => socket.destroy(), LINGER.ms);
+  socket.once('close', () => clearTimeout(end));
+  socket.once('end', () => socket.destroy());
+  socket.on('data', (chunk: Buffer) => {
+    dropped += chunk.length;
+    if (dropped > LINGER.bytes) socket.destroy();
+  });
+  socket.end();
+  socket.resume();
 }
 
 function parseLine(line: Uint8Array, limits?: Partial<JsonLimits>): Result<JsonValue> {
