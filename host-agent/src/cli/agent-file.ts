@@ -11,9 +11,11 @@ const MOST_BYTES = 256 * 1024;
 
 export async function agentAdd(io: Io, given: Given): Promise<ExitCode> {
   const path = given.operands[0] ?? '';
-  const text = await readText(io, path);
+  const shown = path === '-' ? 'standard input' : path;
+  const text = await readText(io, path, shown);
   if (!text.ok) return usage(io, text.error);
-  const answer = await ask<{ readonly agent: string }>(io, { op: 'agent-add', file: text.value, replace: given.options.has('replace') });
+  const request = { op: 'agent-add', file: text.value, replace: given.options.has('replace') } as const;
+  const answer = await ask<{ readonly agent: string }>(io, request, shown);
   if (!answer.ok) return answer.exit;
   io.screen.line(`${answer.value.agent} is declared; see: holdfast agent show ${answer.value.agent}`);
   return EXIT.ok;
@@ -27,8 +29,7 @@ export async function agentRemove(io: Io, given: Given): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-async function readText(io: Io, path: string): Promise<Result<string>> {
-  const shown = path === '-' ? 'standard input' : path;
+async function readText(io: Io, path: string, shown: string): Promise<Result<string>> {
   try {
     const chunks: Buffer[] = [];
     let size = 0;

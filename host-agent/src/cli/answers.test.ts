@@ -56,6 +56,7 @@ async function run(line: string): Promise<{ code: number; lines: readonly string
     paths: pathsUnder(root),
     root,
     uid: 4_711,
+    login: 'alice',
     stop: new AbortController().signal,
   };
   const code = await runCommand(io, words.value);

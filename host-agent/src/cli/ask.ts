@@ -7,10 +7,14 @@ import { styled } from './screen.ts';
 
 export type Answered<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly exit: ExitCode };
 
-/** Asks holdfastd. Whatever is not an answer is already on the screen, and the exit status says which kind it was. */
-export async function ask<T>(io: Io, request: OperatorRequest): Promise<Answered<T>> {
+/**
+ * Asks holdfastd. Whatever is not an answer is already on the screen, and the exit status says which kind it was. `about` names the
+ * file that a refusal speaks of by line.
+ */
+export async function ask<T>(io: Io, request: OperatorRequest, about: string | null = null): Promise<Answered<T>> {
   const answer = await askOperator<T>(io.paths.operatorSocket, request);
   if (answer.ok === true) return answer;
-  io.screen.complain(styled(answer.ok === null ? 'unavailable: ' : 'refused: ', 'red'), answer.error);
+  const why = answer.ok === false && about !== null ? `${about}: ${answer.error}` : answer.error;
+  io.screen.complain(styled(answer.ok === null ? 'unavailable: ' : 'refused: ', 'red'), why);
   return { ok: false, exit: answer.ok === null ? EXIT.unavailable : EXIT.refused };
 }

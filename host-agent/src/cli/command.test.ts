@@ -23,6 +23,7 @@ async function run(line: string): Promise<{ code: number; out: string; err: stri
     paths: pathsUnder('/nonexistent'),
     root: '/nonexistent',
     uid: 4_711,
+    login: 'alice',
     stop: new AbortController().signal,
   };
   return { code: await runCommand(io, words.value), out, err };

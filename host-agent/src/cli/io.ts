@@ -9,6 +9,8 @@ export type Io = {
   readonly paths: Paths;
   readonly root: string;
   readonly uid: number;
+  /** The name somebody logged in with, as sshd says it: for words to them, never for a decision. */
+  readonly login: string;
   /** Ends `--follow` and waits: Ctrl-C, or a reader of our output that has gone. */
   readonly stop: AbortSignal;
 };

@@ -29,13 +29,19 @@ export async function mcp(io: Io, given: Given): Promise<ExitCode> {
   }
   const agent = declared.value.agents.find((a) => a.uid === io.uid);
   if (agent === undefined) {
-    const remedy = 'an agent is reached as ssh agent-NAME@box, with a key enrolled for it';
-    return complain(io, 'refused: ', `no agent has the uid ${io.uid}; ${remedy}`, EXIT.refused);
+    return complain(io, 'refused: ', `no agent has the uid ${io.uid}; ${remedy(io.login)}`, EXIT.refused);
   }
   if (wanted !== undefined && wanted !== agent.name) {
     return complain(io, 'refused: ', `uid ${io.uid} is agent ${agent.name} and no other`, EXIT.refused);
   }
   return joined(io, doorOf(io, agent.name));
+}
+
+/** A key may be enrolled before its agent is declared. */
+function remedy(login: string): string {
+  const agent = login.startsWith('agent-') ? parseAgentName(login.slice('agent-'.length)) : null;
+  if (agent?.ok !== true) return 'an agent is reached as ssh agent-NAME@box, with a key enrolled for it';
+  return `agent ${agent.value} is not declared on this machine: ask an operator for holdfast agent add FILE`;
 }
 
 function doorOf(io: Io, agent: AgentName): string {

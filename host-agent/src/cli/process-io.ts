@@ -18,6 +18,7 @@ export function processIo(root: string, stop: AbortController): Io {
     paths: pathsUnder(root),
     root,
     uid: process.getuid?.() ?? -1,
+    login: process.env['USER'] ?? '',
     stop: stop.signal,
   };
 }
