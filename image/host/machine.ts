@@ -116,7 +116,7 @@ export async function boot(options: MachineOptions): Promise<Machine> {
   closeSync(log);
   const machine: Machine = { dir, pid: child.pid!, port, sshConfig: file('ssh_config'), exited: exit(child) };
   writeFileSync(file('pid'), String(machine.pid));
-  writeFileSync(machine.sshConfig, sshConfig(options.users, port, file('known_hosts')));
+  writeFileSync(machine.sshConfig, sshConfig(options.users, dir, port, file('known_hosts')));
   return machine;
 }
 
@@ -127,26 +127,37 @@ function exit(child: ChildProcess): Promise<void> {
   });
 }
 
-function sshConfig(users: MachineOptions['users'], port: number, knownHosts: string): string {
-  // One connection a user, kept: a key exchange costs a second under emulation. Not below the cache: socket paths are short.
-  const controlPath = `/tmp/holdfast-${process.getuid?.()}-${port}-%r`;
-  const hosts = Object.entries(users).map(([user, key]) => `Host ${user}\n  User ${user}\n  IdentityFile ${key.file}\n`);
+function sshConfig(users: MachineOptions['users'], dir: string, port: number, knownHosts: string): string {
+  const hosts = Object.entries(users).map(([user, key]) => `Host ${user}\n  User ${user}\n  IdentityFile ${sshWord(key.file)}\n`);
   return `${hosts.join('')}Host *
   HostName 127.0.0.1
   Port ${port}
   HostKeyAlias holdfast
-  UserKnownHostsFile ${knownHosts}
+  UserKnownHostsFile ${sshWord(knownHosts)}
   GlobalKnownHostsFile /dev/null
   StrictHostKeyChecking yes
   IdentitiesOnly yes
   PreferredAuthentications publickey
   ConnectTimeout 20
   ServerAliveInterval 15
-  ControlMaster auto
-  ControlPath ${controlPath}
-  ControlPersist 120
-  LogLevel ERROR
+${sharedConnection(dir, Object.keys(users))}  LogLevel ERROR
 `;
+}
+
+/**
+ * One connection a user, kept: a key exchange costs a second under emulation. Its socket lies in the caller's own folder, never in a
+ * shared one, where whoever makes it first would be asked in the machine's place. Where that path is too long for a socket
+ * (unix(7): 107 bytes; ssh adds 17 for a moment), there is none.
+ */
+function sharedConnection(dir: string, users: readonly string[]): string {
+  const longest = Math.max(...users.map((user) => Buffer.byteLength(join(dir, `ssh-${user}`))));
+  if (longest + 17 > 107) return '';
+  return `  ControlMaster auto\n  ControlPath ${sshWord(join(dir, 'ssh-'), '%r')}\n  ControlPersist 120\n`;
+}
+
+/** As ssh_config(5) wants a path that may hold spaces and percent signs. */
+function sshWord(path: string, token = ''): string {
+  return `"${path.replaceAll('%', '%%')}${token}"`;
 }
 
 /** Waits until sshd answers. Pins the host key that the machine printed on its own console at first boot. */
@@ -186,9 +197,19 @@ function answersSsh(port: number): Promise<boolean> {
 }
 
 /** Runs a command (or with null the login shell) as `user` over ssh; waits for its end. */
-export function ssh(machine: Pick<Machine, 'sshConfig'>, user: string, command: string | null, input = ''): { status: number; stdout: string; stderr: string } {
+export function ssh(machine: Pick<Machine, 'sshConfig'>, user: string, command: string | null, input: string | Uint8Array = ''): { status: number; stdout: string; stderr: string } {
   const ran = spawnSync('ssh', ['-F', machine.sshConfig, user, ...(command === null ? [] : [command])], { input, encoding: 'utf8', maxBuffer: 64 << 20 });
   return { status: ran.status ?? -1, stdout: ran.stdout, stderr: ran.stderr };
+}
+
+/** Ends a machine as its power button would. False when it does not listen; its plug can still be pulled. */
+export async function powerDown(machine: Pick<Machine, 'dir'>, seconds = 30): Promise<boolean> {
+  const monitor = connect(join(machine.dir, 'monitor.sock'));
+  monitor.on('error', () => undefined);
+  monitor.write('{"execute":"qmp_capabilities"}\n{"execute":"system_powerdown"}\n');
+  for (let i = 0; i < seconds * 4 && isRunning(machine.dir); i++) await pause(250);
+  monitor.destroy();
+  return isRunning(machine.dir) === null;
 }
 
 /** Ends a machine like a pulled plug. */

@@ -56,7 +56,9 @@ async function demonstrate(machine: Pick<Machine, 'sshConfig'>): Promise<void> {
     request = jsonLines<{ id: string; agent: string; capability: string; reason: string }>(asked.stdout).find((r) => r.agent === 'demo');
     return request !== undefined;
   }, 240, 'the demo agent to ask for its grant');
-  must(cli(machine, `grant demo ${request!.capability} --for 20s --reason '${request!.reason.replaceAll("'", '')}'`));
+  // An agent's words are one word each, whatever they hold.
+  const word = (text: string) => `'${text.replaceAll("'", '')}'`;
+  must(cli(machine, `grant demo ${word(request!.capability)} --for 20s --reason ${word(request!.reason)}`));
   await until(() => agentState(machine) !== 'active', 240, 'the demo agent to see its grant end');
 }
 

@@ -2,7 +2,7 @@
 // Where the building machine keeps things, and how it runs programs of the tools tree.
 import { execFileSync, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
@@ -43,18 +43,17 @@ export function finished(child: ChildProcess, name: string): Promise<void> {
   });
 }
 
-/** SHA-256 over the names, modes and bytes of the files that git would commit below the given paths. */
+/** SHA-256 over the names, kinds (git knows no finer modes) and bytes of the files that git would commit below the given paths. */
 export function hashOfInputs(paths: readonly string[], leaveOut: RegExp): string {
   const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', ...paths], { cwd: repository });
   const hash = createHash('sha256');
   for (const file of [...new Set(listed.toString('utf8').split('\0'))].filter((f) => f !== '' && !leaveOut.test(f)).sort()) {
-    let bytes: Buffer;
-    try {
-      bytes = readFileSync(join(repository, file));
-    } catch {
-      continue; // deleted, not yet committed
-    }
-    hash.update(`${file}\0${bytes.length}\0`).update(bytes);
+    const path = join(repository, file);
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) continue; // deleted, not yet committed
+    const bytes = stat.isSymbolicLink() ? Buffer.from(readlinkSync(path)) : readFileSync(path);
+    const kind = stat.isSymbolicLink() ? 'link' : (stat.mode & 0o100) !== 0 ? 'program' : 'file';
+    hash.update(`${file}\0${kind}\0${bytes.length}\0`).update(bytes);
   }
   return hash.digest('hex');
 }
