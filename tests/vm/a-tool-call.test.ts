@@ -2,20 +2,16 @@
 // One tool call goes all the way: through the door, judged, recorded, run in its sandbox, recorded, answered. And each
 // thing that is not granted is refused, and teaches.
 import { beforeAll, describe, expect, it } from 'vitest';
-import { callTools, holdfast, jsonLines, root } from './machine.ts';
+import { callTools } from './door.ts';
+import { declare, holdfast, jsonLines, log, root } from './machine.ts';
 import { bringProbe, probed, stdout } from './probe.ts';
 
 const WORKER = 'name: worker\ntype: dev\n';
 const LAPTOP = 'name: laptop\ntype: task\n';
 
-type LogLine = { seq: number; kind: string; data: Record<string, unknown>; actor: { type: string; id: string } };
-const log = (words: string) => jsonLines<LogLine>(`log ${words}`);
-
 beforeAll(async () => {
-  for (const [file, name] of [[WORKER, 'worker'], [LAPTOP, 'laptop']] as const) {
-    const added = holdfast('agent add - --replace', 'alice', file);
-    expect(added, name).toMatchObject({ status: 0 });
-  }
+  declare(WORKER);
+  declare(LAPTOP);
   await bringProbe('worker');
 });
 
@@ -190,6 +186,9 @@ describe('inside a call', () => {
 
   it('output is capped and the rest counted', async () => {
     const [answer] = await callTools('worker', [{ tool: 'process.run', args: { program: 'head', args: ['-c', '3000000', '/dev/zero'] } }]);
+    expect(answer).toMatchObject({ isError: false });
+    const { encoding, content, missing_bytes: missing } = answer!.data['stdout'] as { encoding: 'text' | 'base64'; content: string; missing_bytes: number };
+    expect(Buffer.from(content, encoding === 'text' ? 'utf8' : encoding).length + missing).toBe(3_000_000);
     expect(JSON.stringify(answer!.data).length).toBeLessThan(1 << 20);
   });
 });
@@ -197,28 +196,5 @@ describe('inside a call', () => {
 describe('the ledger', () => {
   it('verifies', async () => {
     expect(holdfast('verify')).toMatchObject({ status: 0 });
-  });
-
-  it('names the first entry that somebody with root changed', async () => {
-    const file = root('ls /var/lib/holdfast-ledger/segments/*.db | head -1').trim();
-    root(`cp -a /var/lib/holdfast-ledger /var/lib/ledger-kept && systemctl stop holdfast-ledger.service`);
-    try {
-      // one byte of entry 3, past every trigger: by hand in the file, in each copy that SQLite's pages still hold
-      const python = `p='${file}'
-b=bytearray(open(p,'rb').read())
-i=0
-while (i:=b.find(b'"seq":3,',i))>=0:
-    j=b.index(b'"time":"20',i)
-    b[j+9:j+10]=b'1'
-    i+=1
-open(p,'wb').write(b)
-`;
-      root('python3 -', python);
-      const ran = holdfast('verify');
-      expect(ran.status).toBe(1);
-      expect(ran.stdout + ran.stderr).toMatch(/\b3\b/);
-    } finally {
-      root('systemctl stop holdfast-ledger.service; rm -rf /var/lib/holdfast-ledger; mv /var/lib/ledger-kept /var/lib/holdfast-ledger; systemctl start holdfast-ledger.service');
-    }
   });
 });

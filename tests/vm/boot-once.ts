@@ -3,38 +3,21 @@
 import { rmSync } from 'node:fs';
 import type { TestProject } from 'vitest/node';
 import { buildImage } from '../../image/host/build-image.ts';
-import { boot, digestOf, isRunning, pause, pullPlug, ssh, waitForSsh } from '../../image/host/machine.ts';
-import { keyPair } from '../../image/host/seed.ts';
-import { join } from 'node:path';
-import { cache } from '../../image/host/workplace.ts';
-import { machineDir } from './machine.ts';
+import { digestOf, isRunning, pullPlug } from '../../image/host/machine.ts';
+import { bootShared, machineDir } from './shared-machine.ts';
 
 export default async function setup(project: TestProject): Promise<() => void> {
-  const image = await buildImage();
-  console.log(`VM tests boot ${image.raw}\n  sha256 ${digestOf(image.raw)}`);
-  const left = isRunning(machineDir);
-  if (left) pullPlug(left);
+  const { raw } = await buildImage();
+  console.log(`VM tests boot ${raw}\n  sha256 ${digestOf(raw)}`);
+  end();
   rmSync(machineDir, { recursive: true, force: true });
-  // A key each: the seed refuses one that would make two persons indistinguishable.
-  const key = (name: string) => keyPair(join(cache, 'keys'), `test-${name}`);
-  const machine = await boot({
-    dir: machineDir,
-    image: image.raw,
-    users: { root: key('root'), alice: key('alice'), bob: key('bob'), 'agent-laptop': key('laptop'), 'agent-worker': key('worker') },
-    seed: {
-      operators: [
-        { name: 'alice', roles: ['ops'], keys: [key('alice').public] },
-        { name: 'bob', roles: [], keys: [key('bob').public] },
-      ],
-      agentKeys: [
-        { agent: 'laptop', keys: [key('laptop').public] },
-        { agent: 'worker', keys: [key('worker').public] },
-      ],
-      rootKeys: [key('root').public],
-    },
-  });
-  await waitForSsh(machine, 300);
-  for (let i = 0; i < 90 && ssh(machine, 'alice', 'holdfast agent list').status !== 0; i++) await pause(1000);
+  await bootShared();
   project.provide('machineDir', machineDir);
-  return () => pullPlug(machine);
+  // A test may have booted it anew, so the one that runs now is asked for.
+  return end;
+}
+
+function end(): void {
+  const running = isRunning(machineDir);
+  if (running) pullPlug(running);
 }

@@ -9,7 +9,8 @@ import { repository } from '../../image/host/workplace.ts';
 import { runCodex } from './clients/codex.ts';
 import { installClients } from './clients/install.ts';
 import { startModel } from './clients/model-server.ts';
-import { callTools, holdfast, jsonLines, root } from './machine.ts';
+import { callTools } from './door.ts';
+import { holdfast, jsonLines, root } from './machine.ts';
 
 const ITS_CONFIGURATION = '~/.cache/holdfast/machine/ssh_config';
 const document = readFileSync(join(repository, 'docs/first-agent.md'), 'utf8');

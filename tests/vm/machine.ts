@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The machine that the VM tests share: the very file that `make run` boots, one boot for all files that leave it whole.
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { inject } from 'vitest';
-import { isRunning, ssh } from '../../image/host/machine.ts';
-import { cache } from '../../image/host/workplace.ts';
+import { isRunning, pause, ssh } from '../../image/host/machine.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -13,11 +9,9 @@ declare module 'vitest' {
   }
 }
 
-export const machineDir = join(cache, 'test-machine');
-
 export type Ran = { readonly status: number; readonly stdout: string; readonly stderr: string };
 
-function machine() {
+export function machine() {
   const running = isRunning(inject('machineDir'));
   if (running === null) throw new Error('the test machine does not run');
   return running;
@@ -36,7 +30,7 @@ export function root(command: string, input = ''): string {
 }
 
 /** Any command line as a person would give it to ssh; null for none. */
-export function as(user: string, command: string | null, input = ''): Ran {
+export function as(user: string, command: string | null, input: string | Uint8Array = ''): Ran {
   return ssh(machine(), user, command, input);
 }
 
@@ -52,40 +46,45 @@ export function jsonLines<T>(words: string, operator = 'alice'): T[] {
   return ran.stdout.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as T);
 }
 
-export type ToolAnswer = { readonly isError: boolean; readonly text: string; readonly data: Record<string, unknown> };
-
-/** Tool calls over `ssh agent-NAME@box`: one connection, one call after the other. */
-export async function callTools(agent: string, calls: readonly { tool: string; args: Record<string, unknown> }[]): Promise<ToolAnswer[]> {
-  const child = spawn('ssh', ['-F', machine().sshConfig, `agent-${agent}`], { stdio: ['pipe', 'pipe', 'pipe'] });
-  let complaint = '';
-  child.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const say = (message: object) => child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
-  const answerTo = async (id: number): Promise<any> => {
-    for (;;) {
-      const { value, done } = await lines.next();
-      if (done) throw new Error(`the door of ${agent} closed before an answer came: ${complaint}`);
-      const message = JSON.parse(value);
-      if (message.id === id) return message;
-    }
-  };
-  try {
-    say({ id: 0, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'vm-test', version: '1' } } });
-    await answerTo(0);
-    say({ method: 'notifications/initialized' });
-    const answers: ToolAnswer[] = [];
-    for (const [n, call] of calls.entries()) {
-      say({ id: n + 1, method: 'tools/call', params: { name: call.tool, arguments: call.args } });
-      const { result, error } = await answerTo(n + 1);
-      answers.push(
-        error
-          ? { isError: true, text: error.message, data: {} }
-          : { isError: result.isError === true, text: result.content.map((part: { text?: string }) => part.text ?? '').join('\n'), data: result.structuredContent ?? {} },
-      );
-    }
-    return answers;
-  } finally {
-    child.stdin.end();
-    child.kill();
+/** Asks again and again until `holds` answers something other than false, null or undefined. */
+export async function until<T>(what: string, seconds: number, holds: () => T | false | null | undefined | Promise<T | false | null | undefined>): Promise<T> {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const answer = await holds();
+    if (answer !== false && answer !== null && answer !== undefined) return answer;
+    if (Date.now() > end) throw new Error(`waited ${seconds} s for ${what}`);
+    await pause(200);
   }
+}
+
+export function mainPid(unit: string): number {
+  return Number(root(`systemctl show -P MainPID ${unit}`));
+}
+
+export type LogLine = {
+  readonly seq: number;
+  readonly kind: string;
+  readonly data: Record<string, unknown>;
+  readonly actor: { readonly type: string; readonly id: string };
+};
+
+/** Entries of the ledger, oldest first. */
+export function log(words: string): LogLine[] {
+  return jsonLines<LogLine>(`log ${words}`);
+}
+
+/** The newest entry's number. */
+export function head(): number {
+  return log('--limit 1')[0]?.seq ?? 0;
+}
+
+/** The entries after `seq` that match. */
+export function logSince(seq: number, words = ''): LogLine[] {
+  return log(`${words} --limit 1000`).filter((entry) => entry.seq > seq);
+}
+
+/** Declares an agent, or declares it anew. */
+export function declare(file: string): void {
+  const added = holdfast('agent add - --replace', 'alice', file);
+  if (added.status !== 0) throw new Error(`cannot declare an agent: ${added.stderr}${added.stdout}`);
 }

@@ -3,7 +3,8 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cache, repository, runInTools } from '../../image/host/workplace.ts';
-import { root, type ToolAnswer } from './machine.ts';
+import type { ToolAnswer } from './door.ts';
+import { root } from './machine.ts';
 
 export async function bringProbe(agent: string): Promise<void> {
   const out = join(cache, 'probe');
@@ -20,6 +21,15 @@ export function stdout(answer: ToolAnswer): string {
 
 /** The probe's lines as a table: `act arg` → `ok` or the errno's name. */
 export function probed(answer: ToolAnswer): Record<string, string> {
-  const rows = stdout(answer).split('\n').map((line) => /^(\S+ \S+) (ok|E\w+)$/.exec(line.trim()));
+  return results(stdout(answer));
+}
+
+export function results(lines: string): Record<string, string> {
+  const rows = lines.split('\n').map((line) => /^(\S+ \S+) (ok|E\w+)$/.exec(line.trim()));
   return Object.fromEntries(rows.filter((m) => m !== null).map((m) => [m[1]!, m[2]!]));
+}
+
+/** What is answered otherwise than before. */
+export function changes(before: Record<string, string>, after: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(after).filter(([act, answer]) => before[act] !== answer).map(([act, answer]) => [act, `${before[act]} → ${answer}`]));
 }

@@ -15,47 +15,32 @@ const users = { root: key('root'), alice: key('alice'), mallory: key('mallory') 
 const ALICE: Seed = { operators: [{ name: 'alice', roles: ['ops'], keys: [key('alice').public] }], agentKeys: [], rootKeys: [key('root').public] };
 const MALLORY: Seed = { operators: [{ name: 'mallory', roles: ['ops'], keys: [key('mallory').public] }], agentKeys: [] };
 
-// Each of these makes whoever writes SMBIOS root, or the machine's configurer, on a stock systemd (systemd.system-credentials(7)).
-const unit = '[Service]\nType=oneshot\nExecStart=/bin/touch /run/attack-unit\n[Install]\nWantedBy=sysinit.target\n';
-const HOSTILE: Readonly<Record<string, string>> = {
-  'tmpfiles.extra': 'f /run/attack-tmpfiles 0644 root root - x\n',
-  'systemd.extra-unit.attack.service': unit,
-  'systemd.unit-dropin.ssh.service~attack': '[Service]\nExecStartPre=/bin/touch /run/attack-dropin\n',
-  'systemd.unit-dropin.holdfastd.service': '[Service]\nAppArmorProfile=\n',
-  'fstab.extra': 'tmpfs /run/attack-fstab tmpfs defaults 0 0\n',
-  'ssh.listen': '0.0.0.0:2222',
-  'ssh.authorized_keys.root': key('mallory').public,
-  'ssh.ephemeral-authorized_keys-all': key('mallory').public,
-  'system.hostname': 'attackhost',
-  'system.machine_id': '11111111222222223333333344444444',
-  'sysctl.extra': 'vm.swappiness = 33\n',
-  'sysusers.extra': 'u attacker 0 "x" /root /bin/bash\n',
-  'passwd.plaintext-password.root': 'x',
-  'passwd.hashed-password.root': '$y$j9T$x',
-  'udev.rules.attack': 'ACTION=="add", RUN+="/bin/touch /run/attack-udev"\n',
-  'network.network.attack': '[Match]\nName=*\n[Network]\nAddress=10.66.66.66/24\n',
-  'network.dns': '6.6.6.6',
-  'getty.ttys.serial': 'ttyS0',
-  'login.issue': 'attack',
-};
-const EFFECTS: Readonly<Record<string, string>> = {
-  'a file by tmpfiles.extra': 'test -e /run/attack-tmpfiles',
-  'a unit': 'systemctl cat attack.service',
-  'a unit that ran': 'test -e /run/attack-unit',
-  'a drop-in of sshd': 'systemctl show -P DropInPaths ssh.service | grep -q credentials',
-  'a drop-in of holdfastd': 'systemctl show -P DropInPaths holdfastd.service | grep -q credentials',
-  'a mount': 'findmnt /run/attack-fstab',
-  'another sshd': 'ss -Htln | grep -q :2222',
-  'a key of root': 'grep -rqs "$(cat /run/attacker-key)" /root/.ssh /run/ssh-keys',
-  'a host name': 'hostname | grep -q attackhost',
-  'a machine id': 'grep -q 11111111222222223333333344444444 /etc/machine-id',
-  'a sysctl': 'sysctl -n vm.swappiness | grep -qx 33',
-  'a user': 'getent passwd attacker',
-  'a password': "getent shadow root | cut -d: -f2 | grep -q '[a-z$]'",
-  'a udev rule': 'ls /run/udev/rules.d | grep -q attack',
-  'an address': 'ip -br address | grep -q 10.66',
-  'a getty': 'systemctl is-active serial-getty@ttyS0.service',
-};
+/** What whoever writes SMBIOS could ask of a stock systemd (systemd.system-credentials(7)), and how its effect would be seen. */
+const HOSTILE: readonly { readonly name: string; readonly value: string; readonly seen: string }[] = [
+  { name: 'tmpfiles.extra', value: 'f /run/attack-tmpfiles 0644 root root - x\n', seen: 'test -e /run/attack-tmpfiles' },
+  { name: 'systemd.extra-unit.attack.service', value: '[Service]\nType=oneshot\nExecStart=/usr/bin/touch /run/attack-unit\n', seen: 'systemctl cat attack.service || test -e /run/attack-unit' },
+  { name: 'systemd.unit-dropin.multi-user.target', value: '[Unit]\nWants=attack.service\n', seen: 'systemctl show -P Wants multi-user.target | grep -q attack' },
+  { name: 'systemd.unit-dropin.ssh.service~attack', value: '[Service]\nExecStartPre=/usr/bin/touch /run/attack-dropin\n', seen: 'systemctl cat ssh.service | grep -q attack || test -e /run/attack-dropin' },
+  { name: 'fstab.extra', value: 'tmpfs /run/attack-fstab tmpfs x-mount.mkdir 0 0\n', seen: 'findmnt /run/attack-fstab' },
+  { name: 'ssh.listen', value: '0.0.0.0:2223\n', seen: "systemctl list-units --all --no-legend 'sshd-*' | grep -q . || ss -Htln | grep -q :2223" },
+  { name: 'ssh.authorized_keys.root', value: `${key('mallory').public}\n`, seen: 'test -e /root/.ssh/authorized_keys || grep -rq "$(cut -c1-60 </run/attack-key)" /run/ssh-keys' },
+  { name: 'ssh.ephemeral-authorized_keys-all', value: `${key('mallory').public}\n`, seen: 'test -e /run/credentials/@system/ssh.ephemeral-authorized_keys-all' },
+  { name: 'passwd.hashed-password.root', value: '', seen: "getent shadow root | grep -qv '^root:\\*:'" },
+  { name: 'passwd.plaintext-password.root', value: 'attack', seen: "getent shadow root | grep -qv '^root:\\*:'" },
+  { name: 'system.hostname', value: 'attackhost', seen: '[ "$(hostname)" = attackhost ]' },
+  { name: 'system.machine_id', value: '11111111222222223333333344444444', seen: 'grep -q 11111111222222223333333344444444 /etc/machine-id' },
+  { name: 'sysctl.extra', value: 'vm.swappiness=33\nkernel.unprivileged_bpf_disabled=0\n', seen: '[ "$(sysctl -n vm.swappiness)" = 33 ]' },
+  { name: 'sysusers.extra', value: 'u attacker 0 "x" /root /bin/sh\n', seen: 'getent passwd attacker' },
+  { name: 'udev.rules.attack', value: 'ACTION=="add", RUN+="/usr/bin/touch /run/attack-udev"\n', seen: 'ls /run/udev/rules.d | grep -q attack || test -e /run/attack-udev' },
+  { name: 'network.network.50-attack', value: '[Match]\nName=*\n[Network]\nDNS=6.6.6.6\n', seen: 'ls /run/systemd/network | grep -q attack' },
+  { name: 'network.dns', value: '6.6.6.6', seen: 'grep -rqs 6.6.6.6 /run/systemd/network /run/systemd/netif /run/systemd/resolve /etc/resolv.conf' },
+  { name: 'journal.storage', value: 'volatile', seen: '! ls /var/log/journal/*/system.journal' },
+  { name: 'journal.forward_to_socket', value: 'vsock:2:9999', seen: 'test -e /run/credentials/systemd-journald.service/journal.forward_to_socket' },
+  { name: 'login.issue', value: 'attack\n', seen: 'grep -rqs attack /run/issue.d /etc/issue.d' },
+  { name: 'login.motd', value: 'attack\n', seen: 'grep -rqs attack /run/motd.d' },
+  { name: 'getty.ttys.serial', value: 'ttyS0\n', seen: "systemctl list-units --no-legend '*getty@*' | grep -q ." },
+  { name: 'holdfast.operators', value: 'mallory\n', seen: 'getent passwd mallory' },
+];
 
 let image: string;
 let machine: Machine | null = null;
@@ -104,14 +89,18 @@ describe('a machine without a seed', () => {
 
 describe('the first seed', () => {
   it('claims the machine, among credentials of every other kind, and those have no effect', async () => {
-    const words = Object.entries(HOSTILE).map(([name, text]) => `io.systemd.credential.binary:${name}=${Buffer.from(text).toString('base64')}`);
+    const words = HOSTILE.map(({ name, value }) => `io.systemd.credential.binary:${name}=${Buffer.from(value).toString('base64')}`);
     await waitForSsh(await bootWith(ALICE, words), 300);
     expect((await settled('holdfast log --kind seed.claimed --json')).stdout).toContain('"claimed"');
-    ssh(machine!, 'root', 'cat >/run/attacker-key', key('mallory').public);
-    // the control: SMBIOS did bring them
-    expect(ssh(machine!, 'root', 'cat /sys/firmware/dmi/entries/11-*/raw | tr "\\0" "\\n" | grep -ac io.systemd.credential').stdout.trim()).not.toBe('0');
-    const had = Object.entries(EFFECTS).filter(([, test]) => ssh(machine!, 'root', test).status === 0);
-    expect(had.map(([effect]) => effect)).toEqual([]);
+    // the control: each of them was there to be read
+    const raw = ssh(machine!, 'root', 'cat /sys/firmware/dmi/entries/11-*/raw').stdout;
+    for (const { name } of HOSTILE) expect(raw, name).toContain(`io.systemd.credential.binary:${name}=`);
+    ssh(machine!, 'root', 'cat >/run/attack-key', key('mallory').public);
+    const looks = HOSTILE.map(({ name, seen }) => `if ( ${seen} ) >/dev/null 2>&1; then echo 'EFFECT ${name}'; else echo 'none ${name}'; fi`);
+    const found = ssh(machine!, 'root', looks.join('\n')).stdout.trim().split('\n');
+    expect(found).toEqual(HOSTILE.map(({ name }) => `none ${name}`));
+    expect(ssh(machine!, 'root', 'ls /run/credentials/@system /run/credentials/@encrypted 2>/dev/null').stdout).toBe('');
+    expect(ssh(machine!, 'root', 'systemctl --failed --no-legend --plain').stdout).toBe('');
     expect(ssh(machine!, 'mallory', 'true').stderr).toContain('Permission denied');
   });
 

@@ -100,10 +100,24 @@ static long do_mount(void) { return mount("none", "/tmp", "tmpfs", 0, NULL); }
 static long do_chroot(void) { return chroot("/tmp"); }
 static long do_setuid(void) { return setuid(0); }
 static long do_keyctl(void) { return syscall(SYS_add_key, "user", "probe", "x", 1, KEY_SPEC_SESSION_KEYRING); }
-static long do_bpf(void) { return syscall(SYS_bpf, 0, NULL, 0); }
-static long do_uring(void) { return syscall(SYS_io_uring_setup, 1, NULL); }
+// What is asked for is sound, so that only a guard can refuse it: an array of one value, a ring, a counter of one's own time.
+static long do_bpf(void) {
+  unsigned int array[5] = {2, 4, 4, 1, 0};
+  return syscall(SYS_bpf, 0, array, sizeof array);
+}
+static long do_uring(void) {
+  char params[120] = {0};
+  return syscall(SYS_io_uring_setup, 1, params);
+}
 static long do_uffd(void) { return syscall(SYS_userfaultfd, 0); }
-static long do_perf(void) { return syscall(SYS_perf_event_open, NULL, 0, 0, -1, 0); }
+static long do_perf(void) {
+  struct {
+    unsigned int type, size;
+    unsigned long long config;
+    char rest[96];
+  } event = {.type = 1, .size = 112, .config = 1};
+  return syscall(SYS_perf_event_open, &event, 0, -1, -1, 0);
+}
 static long do_reboot(void) { return syscall(SYS_reboot, 0xfee1dead, 672274793, 0, NULL); }
 static long do_clock(void) {
   struct timespec t = {.tv_sec = 1};
@@ -117,6 +131,13 @@ static int act(const char *name, const char *arg) {
   if (!strcmp(name, "read")) return closed(open(arg, O_RDONLY | O_CLOEXEC));
   if (!strcmp(name, "write")) return closed(open(arg, O_WRONLY | O_CLOEXEC));
   if (!strcmp(name, "create")) return closed(open(arg, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!strcmp(name, "mkdir")) return mkdir(arg, 0700);
+  if (!strcmp(name, "link")) return link(arg, "/workspace/made-by-link");
+  if (!strcmp(name, "see")) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%s/status", arg);
+    return closed(open(path, O_RDONLY | O_CLOEXEC));
+  }
   if (!strcmp(name, "exec")) return run_in_child(arg);
   if (!strcmp(name, "unix")) return connect_to(AF_UNIX, SOCK_STREAM, arg);
   if (!strcmp(name, "inet")) return connect_to(AF_INET, SOCK_STREAM, arg);
