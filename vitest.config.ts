@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     projects: [
       // Pure code and its tables: milliseconds, no process, no kernel feature.
-      { test: { name: 'unit', include: ['host-agent/**/*.test.ts', 'tests/structure/*.test.ts'], exclude: [...exclude, '**/*.native.test.ts'], testTimeout: 30_000 } },
+      { test: { name: 'unit', include: ['host-agent/**/*.test.ts', 'image/host/*.test.ts', 'tests/structure/*.test.ts'], exclude: [...exclude, '**/*.native.test.ts'], testTimeout: 30_000 } },
       // The real roles and native programs as plain processes on this machine.
       { test: { name: 'native', include: ['host-agent/**/*.native.test.ts', 'tests/conformance/*.test.ts'], exclude, testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false } },
       // The image that `make run` boots, in QEMU.

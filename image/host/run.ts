@@ -3,6 +3,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildImage } from './build-image.ts';
+import { demoStory, type StoryEntry } from './demo-story.ts';
 import { boot, digestOf, isRunning, pause, pullPlug, ssh, waitForSsh, type Machine } from './machine.ts';
 import { step } from './progress.ts';
 import { keyPair } from './seed.ts';
@@ -68,15 +69,15 @@ function agentState(machine: Pick<Machine, 'sshConfig'>): string {
 }
 
 function show(machine: Pick<Machine, 'sshConfig'>): void {
-  const log = cli(machine, 'log --agent demo --limit 40');
-  const lines = log.stdout.trimEnd().split('\n');
-  console.log('\nWhat happened (the newest entries of the ledger):');
-  for (const line of lines.slice(-18)) console.log(`  ${line}`);
+  const entries = jsonLines<StoryEntry>(cli(machine, 'log --agent demo --limit 200 --json').stdout);
+  const said = cli(machine, 'agent logs demo').stdout.split('\n');
+  console.log('\nWhat the demo agent did, and what was made of it:');
+  for (const line of demoStory(entries, said)) console.log(line);
   console.log(`
 Three commands to try:
   make vm-ssh CMD='holdfast'                     where things stand
   make vm-ssh CMD='holdfast verify'              check the ledger's hash chain
-  make vm-ssh CMD='holdfast agent logs demo'     what the agent says it did
+  make vm-ssh CMD='holdfast log'                 every entry of the ledger
 
 Get in:   ssh -F ${machine.sshConfig} ${OPERATOR}
 End it:   make stop`);
