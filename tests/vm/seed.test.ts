@@ -15,7 +15,11 @@ const users = { root: key('root'), alice: key('alice'), mallory: key('mallory') 
 const ALICE: Seed = { operators: [{ name: 'alice', roles: ['ops'], keys: [key('alice').public] }], agentKeys: [], rootKeys: [key('root').public] };
 const MALLORY: Seed = { operators: [{ name: 'mallory', roles: ['ops'], keys: [key('mallory').public] }], agentKeys: [] };
 
-/** What whoever writes SMBIOS could ask of a stock systemd (systemd.system-credentials(7)), and how its effect would be seen. */
+/**
+ * What whoever writes SMBIOS could ask of a stock systemd (systemd.system-credentials(7)), and how its effect would be seen. On a
+ * stock Debian 13 seventeen of these looks see an effect; passwords, host name, machine id and motd take one at a first boot only, and
+ * the last is a name of ours.
+ */
 const HOSTILE: readonly { readonly name: string; readonly value: string; readonly seen: string }[] = [
   { name: 'tmpfiles.extra', value: 'f /run/attack-tmpfiles 0644 root root - x\n', seen: 'test -e /run/attack-tmpfiles' },
   { name: 'systemd.extra-unit.attack.service', value: '[Service]\nType=oneshot\nExecStart=/usr/bin/touch /run/attack-unit\n', seen: 'systemctl cat attack.service || test -e /run/attack-unit' },
