@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Database from 'better-sqlite3';
 import {
-  chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync,
+  chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +51,22 @@ function tenEntries(): string {
 }
 
 describe('on disk', () => ledgerStoreContract(() => open(folder()), cleanUp));
+
+test('an append leaves nothing in a temporary file', () => {
+  const temporary = (): number => readdirSync('/proc/self/fd').filter((fd) => linkOf(fd).endsWith(' (deleted)')).length;
+  const before = temporary();
+  const store = open(folder(), 100_000);
+  for (let n = 0; n < 100; n += 1) more(store, 20);
+  expect(temporary()).toBe(before);
+});
+
+function linkOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return ''; // the one that listed the others
+  }
+}
 
 describe('opening again', () => {
   test('goes on where it was, also after another boot', async () => {

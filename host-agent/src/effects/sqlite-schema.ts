@@ -67,9 +67,13 @@ export function harden(db: Database.Database): void {
   // Turns SQLite's defensive mode on: no writable_schema, no shadow table or raw page writes.
   db.unsafeMode(false);
   // This build lets WAL mean synchronous=NORMAL, which loses acknowledged entries when the power goes.
-  const settings = ['synchronous = FULL', 'foreign_keys = ON', 'recursive_triggers = ON', 'trusted_schema = OFF', 'cell_size_check = ON'];
+  // temp_store = MEMORY (2): else what an INSERT of many pages would have to undo goes to a file outside the ledger's folder,
+  // which under an exclusive lock stays open and is written to by every INSERT after that.
+  const settings = [
+    'synchronous = FULL', 'foreign_keys = ON', 'recursive_triggers = ON', 'trusted_schema = OFF', 'cell_size_check = ON', 'temp_store = MEMORY',
+  ];
   for (const setting of settings) db.pragma(setting);
-  const wanted: readonly [string, number][] = [['synchronous', 2], ['foreign_keys', 1], ['recursive_triggers', 1], ['trusted_schema', 0]];
+  const wanted: readonly [string, number][] = [['synchronous', 2], ['foreign_keys', 1], ['recursive_triggers', 1], ['trusted_schema', 0], ['temp_store', 2]];
   for (const [name, value] of wanted) {
     if (db.pragma(name, { simple: true }) !== value) throw new Error(`cannot set ${name} on the ledger`);
   }
