@@ -68,7 +68,7 @@ const servicesBesideBinary: Plugin = {
           cachedData = readFileSync(filename.replace('.cjs', '.cache'));
         } catch {} // only time is lost
         // With the binary's own require, which knows what is built into Node and no file.
-        new Script(readFileSync(filename, 'utf8'), { filename, cachedData }).runInThisContext()(m.exports, require, m, filename, dirname(filename));
+        new Script(readFileSync(filename, 'latin1'), { filename, cachedData }).runInThisContext()(m.exports, require, m, filename, dirname(filename));
         module.exports = m.exports;`,
     }));
   },
@@ -105,6 +105,9 @@ async function bundle(entry: string, outfile: string, plugins: Plugin[]): Promis
     format: 'cjs',
     mainFields: ['module', 'main'],
     minifySyntax: true,
+    // Less to read at each start; in ASCII, V8 keeps a script as the bytes it is. Names stay, for traces.
+    minifyWhitespace: true,
+    charset: 'ascii',
     sourcemap: 'external',
     sourcesContent: false,
     legalComments: 'external',
@@ -133,11 +136,24 @@ for (const [name, source] of addons) {
 // Before injection: a finished single executable that is stripped no longer starts.
 await runInTools([repository], ['strip', '-s', node]);
 await runInTools([repository], ['strip', '--strip-unneeded', ...[...addons.keys()].map((name) => join(programs, 'lib', name))]);
-// What V8 makes of a script, made once here; a V8 with other flags or of another version would leave it and read the script itself.
-const CACHE = `const fs = require('node:fs'), file = process.argv[1], { Script } = require('node:vm');
-fs.writeFileSync(file.replace('.cjs', '.cache'), new Script(fs.readFileSync(file, 'utf8'), { filename: file }).createCachedData());`;
+// What V8 makes of a script, made once here, after its modules have set themselves up: that is most of a start. `main` is not called.
+// A V8 with other flags or of another version would leave it and read the script itself.
+// Compiled code is not dropped while that goes on: when it is depends on the collector, and so would the bytes.
+const CACHE = `const fs = require('node:fs'), file = process.argv[1], { Script } = require('node:vm'), { setFlagsFromString } = require('node:v8');
+setFlagsFromString('--no-flush-bytecode');
+Object.defineProperty(process, 'execPath', { value: ${JSON.stringify(join(programs, 'bin/holdfast'))} });
+const script = new Script(fs.readFileSync(file, 'latin1'), { filename: file });
+const m = { exports: {} };
+script.runInThisContext()(m.exports, require, m, file, '.');
+if (typeof m.exports.main !== 'function') throw new Error(file + ' has no main');
+setFlagsFromString('--flush-bytecode');
+const bytes = script.createCachedData();
+if (new Script(fs.readFileSync(file, 'latin1'), { filename: file, cachedData: bytes }).cachedDataRejected) throw new Error('V8 would not take the cache of ' + file);
+fs.writeFileSync(file.replace('.cjs', '.cache'), bytes);
+process.exit(0);`;
 for (const service of SERVICES) {
-  execFileSync(node, ['--predictable', '-e', CACHE, `${service}.cjs`], { cwd: work, stdio: ['ignore', 'ignore', 'inherit'], env: {} });
+  // In the tools tree, because it opens the addons, which were compiled there.
+  await runInTools([repository], ['env', '-i', node, '--predictable', '-e', CACHE, `${service}.cjs`], { cwd: work });
   for (const name of [`${service}.cjs`, `${service}.cache`]) {
     copyFileSync(join(work, name), join(programs, 'lib', name));
     chmodSync(join(programs, 'lib', name), 0o644);
