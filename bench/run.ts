@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// `make bench`: every measurement in turn, each a process of its own. `make bench ONLY='decision cli-start'` for some of them.
+// `make bench`: every measurement in turn, each a process of its own. `make bench ONLY='decision boot'` for some of them.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { endBenchMachine } from './machine.ts';
 
-const ALL = ['decision', 'durable-append', 'cli-start', 'stack-slope', 'mediated-call'];
+/** The quick ones first; those that share the virtual machine together. */
+const ALL = ['decision', 'durable-append', 'cli-start', 'stack-slope', 'mediated-call', 'mediated-call-vm', 'boot'];
 
 const wanted = (process.env['ONLY'] ?? '').split(/\s+/).filter((name) => name !== '');
 const unknown = wanted.filter((name) => !ALL.includes(name));
@@ -13,11 +15,15 @@ if (unknown.length > 0) {
 }
 
 let failed = 0;
-for (const name of wanted.length > 0 ? wanted : ALL) {
-  if (process.env['JSON'] !== '1') console.log(`\n── ${name}`);
-  const ran = spawnSync(process.execPath, [join(import.meta.dirname, `${name}.ts`)], { stdio: 'inherit' });
-  if (ran.status === 0) continue;
-  failed += 1;
-  console.error(`bench ${name}: ended with ${ran.signal ?? `status ${ran.status}`}`);
+try {
+  for (const name of wanted.length > 0 ? wanted : ALL) {
+    if (process.env['JSON'] !== '1') console.log(`\n── ${name}`);
+    const ran = spawnSync(process.execPath, [join(import.meta.dirname, `${name}.ts`)], { stdio: 'inherit', env: { ...process.env, KEEP_MACHINE: '1' } });
+    if (ran.status === 0) continue;
+    failed += 1;
+    console.error(`bench ${name}: ended with ${ran.signal ?? `status ${ran.status}`}`);
+  }
+} finally {
+  await endBenchMachine();
 }
 process.exit(failed === 0 ? 0 : 1);

@@ -13,7 +13,7 @@ const NOT_INPUTS = /\.test\.ts$|\/testdata\/|^image\/host\/(machine|seed|run|dem
 /** What mkosi copies or runs. Its modes reach the image, and a checkout has those of somebody's umask. */
 const TREES = ['rootfs-overlay', 'systemd', 'apparmor.d', 'image', 'build/root', 'build/initrd'];
 
-function plainModes(path: string): void {
+export function plainModes(path: string): void {
   const stat = lstatSync(path);
   if (stat.isSymbolicLink()) return;
   chmodSync(path, stat.isDirectory() || (stat.mode & 0o100) !== 0 ? 0o755 : 0o644);
@@ -36,7 +36,7 @@ function kernelCommandLine(): string {
     .join(' ');
 }
 
-function writePackageSources(dir: string): void {
+export function writePackageSources(dir: string): void {
   const sources = execFileSync(join(repository, 'image/host/mirrors.sh'), ['trixie'], { encoding: 'utf8' });
   const fallback = ['trixie', 'trixie-updates'].map((s) => `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian ${s} main`);
   mkdirSync(join(dir, 'etc/apt/sources.list.d'), { recursive: true });

@@ -18,7 +18,11 @@ export type MachineOptions = {
   /** Further raw SMBIOS type 11 strings. */
   readonly smbios?: readonly string[];
   readonly diskGiB?: number;
+  /** As this machine can when not said. */
+  readonly accelerator?: Accelerator;
 };
+
+export type Accelerator = 'kvm' | 'tcg';
 
 export type Machine = {
   readonly dir: string;
@@ -33,7 +37,7 @@ export type Machine = {
  * KVM or emulation. /dev/kvm may be there and guests still abort or hang, some of them after the firmware: only a guest
  * that booted this image to its own first words counts. Asked once per image and boot of the building machine.
  */
-async function accelerator(image: string): Promise<'kvm' | 'tcg'> {
+export async function accelerator(image: string): Promise<Accelerator> {
   if (!existsSync('/dev/kvm')) return 'tcg';
   const remembered = join(cache, 'accelerator');
   const asked = `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${image}`;
@@ -71,7 +75,7 @@ async function bootsUnderKvm(image: string): Promise<boolean> {
 
 const FIRMWARE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
 
-function machineArguments(dir: string, accel: 'kvm' | 'tcg', memoryMiB: number): string[] {
+function machineArguments(dir: string, accel: Accelerator, memoryMiB: number): string[] {
   const file = (name: string) => join(dir, name);
   return [
     'qemu-system-x86_64',
@@ -98,7 +102,7 @@ export async function boot(options: MachineOptions): Promise<Machine> {
   }
   const strings = options.seed ? seedFiles(dir, options.seed) : [];
   const port = await freePort();
-  const accel = await accelerator(options.image);
+  const accel = options.accelerator ?? (await accelerator(options.image));
   writeFileSync(file('serial.log'), '');
   const log = openSync(file('qemu.log'), 'w');
   const child = startInTools(
@@ -182,7 +186,7 @@ function pinHostKey(machine: Machine): boolean {
   return true;
 }
 
-function answersSsh(port: number): Promise<boolean> {
+export function answersSsh(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port });
     const say = (answer: boolean) => {
