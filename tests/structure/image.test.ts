@@ -43,7 +43,7 @@ describe('units', () => {
     // user and profile of these come from the drop-in of each agent
     const perAgent = ['holdfast-agent@.service', 'holdfast-runner@.service'];
     for (const unit of units.filter((u) => /^holdfast[^/]*\.service$/.test(u))) {
-      if (unit === 'holdfast-ssh-hostkey.service') continue;
+      if (['holdfast-ssh-hostkey.service', 'holdfast-coldplug.service'].includes(unit)) continue; // run Debian's programs
       expect(settings(unit, 'NoNewPrivileges'), unit).toEqual(['yes']);
       if (perAgent.includes(unit)) continue;
       expect(settings(unit, 'AppArmorProfile'), unit).toHaveLength(1);
@@ -56,6 +56,13 @@ describe('units', () => {
     const ours = units.filter((u) => !u.includes('/') && settings(u, 'WantedBy').length > 0).sort();
     expect(preset.filter((u) => u.startsWith('holdfast')).sort()).toEqual(ours);
     expect(read('systemd/system-preset/00-holdfast.preset').trimEnd().split('\n').at(-1)).toBe('disable *');
+  });
+
+  it('meet each device once: what is left out first comes later, and the other way round', () => {
+    const matched = (unit: string, option: string) => [...read(`systemd/system/${unit}`).matchAll(new RegExp(`--subsystem-${option}=(\\S+)`, 'g'))].map((m) => m[1]!);
+    const first = matched('systemd-udev-trigger.service.d/10-holdfast.conf', 'match');
+    expect(first).toContain('block');
+    expect(matched('holdfast-coldplug.service', 'nomatch')).toEqual(first);
   });
 
   it('run as users that sysusers makes', () => {
