@@ -45,6 +45,8 @@ const SELF = { type: 'system', id: 'holdfastd' } as const;
 const LAST_CALLS_MS = 20_000;
 /** systemd tells when an agent's program ends; looking finds an end of which no word came, and renews a connection that was lost. */
 const LOOK_AT_AGENTS_MS = 15_000;
+/** At a shutdown agents stop before holdfastd, but word of their ends may come behind the order to stop; a dead bus is not waited for. */
+const LAST_LOOK_MS = 3_000;
 
 /** `holdfastd`: puts judge, grants, doors, ledger and runners together. It decides nothing itself. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -205,14 +207,18 @@ export async function main(args: readonly string[]): Promise<void> {
     onFault,
   });
 
+  let looking: NodeJS.Timeout | undefined;
   process.once('SIGTERM', () => void stop());
   notifyReady();
   log.info({ agents: agents.length }, 'ready');
   await recordSeed();
   await startAgents();
-  const lookAtAgents = (): void => void runs.look((agent) => systemd.unitState(agentUnit(agent)), () => sleep(1_000)).catch(onFault);
-  lookAtAgents();
-  const looking = setInterval(lookAtAgents, LOOK_AT_AGENTS_MS);
+  void lookAtAgents();
+  looking = setInterval(() => void lookAtAgents(), LOOK_AT_AGENTS_MS);
+
+  function lookAtAgents(): Promise<void> {
+    return runs.look((agent) => systemd.unitState(agentUnit(agent)), () => sleep(1_000)).catch(onFault);
+  }
 
   async function recordSeed(): Promise<void> {
     const seed = await seedDraft(paths.seedResult, paths.daemonRuntime, boot);
@@ -249,6 +255,7 @@ export async function main(args: readonly string[]): Promise<void> {
     await Promise.race([last, sleep(LAST_CALLS_MS, undefined, { ref: false })]);
     runners.close();
     await last;
+    await Promise.race([lookAtAgents(), sleep(LAST_LOOK_MS, undefined, { ref: false })]);
     doors.close();
     await operators.close();
     grants.close();
