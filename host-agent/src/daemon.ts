@@ -11,6 +11,7 @@ import { holdDeclarations } from './daemon/declarations.ts';
 import { openRequests } from './daemon/requests.ts';
 import { openRunners } from './daemon/runners.ts';
 import { markSeedRecorded, seedDraft } from './daemon/seed-record.ts';
+import { startAtBoot } from './daemon/start-at-boot.ts';
 import { watchToolLists } from './daemon/tool-lists.ts';
 import { unfinishedCalls } from './daemon/unfinished-calls.ts';
 import { agentOfUnit, agentUnit, runnerUnit } from './door/operator-agents.ts';
@@ -18,6 +19,7 @@ import { answerOperator, operatorOf } from './door/operator-door.ts';
 import type { OperatorDoorPorts } from './door/operator-ports.ts';
 import { openAgentDoors } from './effects/agent-doors.ts';
 import { agentFileLayer } from './effects/agent-file-layer.ts';
+import { bootStarts } from './effects/boot-starts.ts';
 import { bootId, bootMillis, wallTime } from './effects/clock.ts';
 import { keepGrants } from './effects/kept-grants.ts';
 import { connectLedger } from './effects/ledger-client.ts';
@@ -90,6 +92,7 @@ export async function main(args: readonly string[]): Promise<void> {
   );
   if (found !== null) log.warn({ why: found }, 'grants of before are gone');
   const requests = openRequests(() => newId('r'));
+  const starts = bootStarts(paths.daemonRuntime, boot, onFault);
   const running = runningAgents(paths.daemonRuntime, boot, onFault);
   const runs = openAgentRuns(running.before, {
     onEnded: (agent, { reason, result }) => note(draft('agent.stopped', { agent, reason, result })),
@@ -191,6 +194,7 @@ export async function main(args: readonly string[]): Promise<void> {
     replaceRequests: requests.replace,
     units: systemd,
     runs,
+    startIsOver: starts.over,
     files: agentFileLayer(paths.operatorAgentLayer),
     redeclare: async () => {
       const ran = await systemd.startUnit('holdfast-declare.service');
@@ -212,7 +216,13 @@ export async function main(args: readonly string[]): Promise<void> {
   notifyReady();
   log.info({ agents: agents.length }, 'ready');
   await recordSeed();
-  await startAgents();
+  await startAtBoot(agents, {
+    units: systemd,
+    runs,
+    starts,
+    onStarted: (agent) => note(draft('agent.started', { agent })),
+    onRefused: (agent, error) => log.error({ agent, error }, 'cannot start this agent'),
+  });
   void lookAtAgents();
   looking = setInterval(() => void lookAtAgents(), LOOK_AT_AGENTS_MS);
 
@@ -227,23 +237,6 @@ export async function main(args: readonly string[]): Promise<void> {
     const done = await record(seed.value);
     if (done.ok) await markSeedRecorded(paths.daemonRuntime, boot);
     else log.error({ error: done.error }, 'the seed is not recorded');
-  }
-
-  async function startAgents(): Promise<void> {
-    for (const { name, start, program } of agents) {
-      if (start !== 'boot' || program === null) continue;
-      const state = await systemd.unitState(agentUnit(name));
-      if (state.ok && state.value.active === 'active') continue;
-      runs.starting(name);
-      const started = await systemd.startUnit(agentUnit(name));
-      if (started.ok) {
-        note(draft('agent.started', { agent: name }));
-        runs.started(name);
-        continue;
-      }
-      runs.notStarted(name);
-      log.error({ agent: name, error: started.error }, 'cannot start this agent');
-    }
   }
 
   /** R100: no new calls, the last ones end and are recorded, then everybody is let go, the ledger last. */

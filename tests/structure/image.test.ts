@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { pathsUnder } from '../../host-agent/src/effects/paths.ts';
 import { repository } from '../../image/host/workplace.ts';
 
 const read = (path: string) => readFileSync(join(repository, path), 'utf8');
@@ -68,6 +69,16 @@ describe('units', () => {
   it('run as users that sysusers makes', () => {
     const users = [...read('rootfs-overlay/usr/lib/sysusers.d/holdfast.conf').matchAll(/^[ug] (\S+) /gm)].map((m) => m[1]!);
     for (const user of units.flatMap((u) => [...settings(u, 'User'), ...settings(u, 'SocketGroup')])) expect(users).toContain(user);
+  });
+});
+
+describe('what holdfastd remembers within a boot', () => {
+  it('outlives its unit: the folder is made by tmpfiles, and systemd, which would remove it at each stop, knows nothing of it', () => {
+    const { daemonRuntime } = pathsUnder('');
+    expect(read('rootfs-overlay/usr/lib/tmpfiles.d/holdfast.conf')).toContain(`\nd ${daemonRuntime} 0700 holdfast holdfast\n`);
+    expect(settings('holdfastd.service', 'RuntimeDirectory')).toEqual([]);
+    expect(settings('holdfastd.service', 'ReadWritePaths').join(' ').split(' ')).toContain(daemonRuntime);
+    expect(read('apparmor.d/holdfastd')).toContain(`\n  ${daemonRuntime}/* rw,\n`);
   });
 });
 

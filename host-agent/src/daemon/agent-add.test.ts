@@ -56,6 +56,7 @@ beforeEach(() => {
     requests: () => [],
     replaceRequests: () => undefined,
     runs: openAgentRuns([], { onEnded: () => undefined, onStarted: () => undefined, keep: () => undefined }),
+    startIsOver: () => undefined,
     units: { startUnit: fine, stopUnit: fine, unitState: async () => accept({ active: 'inactive' }) },
     files: agentFileLayer(paths.operatorAgentLayer),
     redeclare: async () => {

@@ -146,7 +146,7 @@ describe('an end of which no word came is found by looking', () => {
     expect(file('b2').before).toEqual([]);
     await open(file('b1').before).look(at('inactive'), now);
     expect(told).toEqual(['demo unknown']);
-    for (const broken of ['', '{', '{"boot":"b1","running":"demo"}', '{"boot":"b1","running":["../x"]}']) {
+    for (const broken of ['', '{', '{"boot":"b1","agents":"demo"}', '{"boot":"b1","agents":["../x"]}']) {
       writeFileSync(join(dir, 'running-agents.json'), broken);
       expect(file('b1').before).toEqual([]);
     }

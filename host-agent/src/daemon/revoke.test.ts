@@ -67,6 +67,7 @@ function operatorPorts(grants: KeptGrants, calls: ToolCallPorts): OperatorDoorPo
     requests: () => [],
     replaceRequests: () => undefined,
     runs: openAgentRuns([], { onEnded: () => undefined, onStarted: () => undefined, keep: () => undefined }),
+    startIsOver: () => undefined,
     units: { startUnit: unused, stopUnit: unused, unitState: unused },
     files: { pathOf: () => '', read: unused, write: unused, remove: unused },
     redeclare: unused,

@@ -68,6 +68,7 @@ export async function startAgent(ports: OperatorDoorPorts, operator: OperatorPri
   }
   const recorded = await ports.record(draftBy(operator, 'agent.started', { agent: name }));
   if (recorded.ok) {
+    ports.startIsOver(name);
     ports.runs.started(name);
     return accept(null);
   }
@@ -87,6 +88,8 @@ export async function stopAgent(ports: OperatorDoorPorts, operator: OperatorPrin
 
 /** What did not run is not recorded as stopped. */
 async function stopProgram(ports: OperatorDoorPorts, operator: OperatorPrincipal, name: AgentName): Promise<Result<null>> {
+  // First, so that it holds whatever becomes of holdfastd meanwhile.
+  ports.startIsOver(name);
   const known = ports.runs.stopping(name);
   const state = await ports.units.unitState(agentUnit(name));
   const stopped = await ports.units.stopUnit(agentUnit(name));

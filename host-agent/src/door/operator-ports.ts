@@ -29,6 +29,8 @@ export type OperatorDoorPorts = {
   readonly replaceRequests: (book: RequestBook) => void;
   readonly units: UnitsPort;
   readonly runs: RunsPort;
+  /** A person has said whether it runs: no restart of holdfastd starts it again in this boot. */
+  readonly startIsOver: (agent: AgentName) => void;
   readonly files: AgentFilesPort;
   /** Runs holdfast-declare and reads what it made. */
   readonly redeclare: () => Promise<Result<Declared>>;

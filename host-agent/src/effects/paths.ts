@@ -27,7 +27,7 @@ export function pathsUnder(root: string) {
     runnerSockets: `${root}/run/holdfast/runners`,
     /** Which receipts each runner has used: outlives the runner, not the boot. */
     runnerRuntime: `${root}/run/holdfast-runner`,
-    /** What holdfastd must remember over its own restart, and no longer than a boot: grants. */
+    /** What holdfastd must remember over its own restart, and no longer than a boot: grants, and which agents it has started. */
     daemonRuntime: `${root}/run/holdfastd`,
     ledgerState: `${root}/var/lib/holdfast-ledger`,
     ledgerAppendSocket: `${root}/run/holdfast-ledger/append.sock`,

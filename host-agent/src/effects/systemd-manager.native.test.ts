@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Message, sessionBus, Variant, type MessageBus } from 'dbus-next';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { startBus as busOn } from '../testdata/message-bus.ts';
 import { systemdManager, type SystemdManager, type UnitNews } from './systemd-manager.ts';
 
 // A real dbus-daemon; on it something that answers to systemd's name as systemd does.
@@ -32,27 +32,7 @@ afterEach(async () => {
 });
 
 async function startBus(auth: string): Promise<void> {
-  rmSync(socket, { force: true });
-  const config = join(dir, 'bus.conf');
-  writeFileSync(
-    config,
-    `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:path=${socket}</listen><auth>${auth}</auth><allow_anonymous/>
-<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>`,
-  );
-  daemon = spawn('/usr/bin/dbus-daemon', ['--nofork', `--config-file=${config}`], { stdio: 'ignore', env: {} });
-  // Its file is there before it listens; whoever connects in between is refused, and dbus-next would wait for ever.
-  for (let turn = 0; turn < 1_000 && !(await listens()); turn += 1) await sleep(10);
-}
-
-function listens(): Promise<boolean> {
-  return new Promise((resolve) => {
-    const knock = connect(socket, () => {
-      knock.destroy();
-      resolve(true);
-    });
-    knock.once('error', () => resolve(false));
-  });
+  daemon = await busOn(socket, auth);
 }
 
 async function stopBus(): Promise<void> {

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Message, sessionBus, Variant, type MessageBus } from 'dbus-next';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { pathsUnder } from './effects/paths.ts';
+import type { Entry } from './ledger/entry.ts';
+import { startBus } from './testdata/message-bus.ts';
+
+// The real ledger, holdfastd and command line as processes, on a real bus; behind systemd's name there answers a set of units that run.
+// The operator is a user of its own, so this needs root.
+
+const MAIN = join(import.meta.dirname, 'main.ts');
+const OPERATOR = 30_200;
+const root = mkdtempSync('/tmp/holdfast-restart-');
+const paths = pathsUnder(root);
+const children = new Set<ChildProcess>();
+const running = new Set<string>();
+const asked: string[] = [];
+let systemd: MessageBus;
+let daemon: ChildProcess;
+
+const agent = (name: string, uid: number): object => ({
+  name, pack: 'main', type: 'task', mode: 'mediated', uid, program: ['/usr/bin/true'], start: 'boot', capabilities: [],
+  ceiling: { allow: ['process:list'], deny: [] }, limits: { timeoutMs: 60_000, memoryMax: 256 * 1024 ** 2, tasksMax: 64, outputMax: 65_536 },
+  workspace: paths.workspaces, peers: { agent: '/agents', remote: '/ssh' }, callLabel: 'none',
+});
+
+function declare(...agents: readonly object[]): void {
+  writeFileSync(paths.declaredAgents, JSON.stringify({ agents, problems: [] }));
+}
+
+function start(role: string): ChildProcess {
+  const child = spawn(process.execPath, [MAIN, role, '--root', root], { stdio: 'ignore', env: { PATH: '/usr/bin:/bin' } });
+  children.add(child);
+  child.on('exit', () => children.delete(child));
+  return child;
+}
+
+async function startDaemon(): Promise<void> {
+  rmSync(paths.operatorSocket, { force: true });
+  daemon = start('holdfastd');
+  await until('the operator socket', () => existsSync(paths.operatorSocket));
+  chmodSync(paths.operatorSocket, 0o666);
+}
+
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < 400; turn += 1) {
+    if (await holds()) return;
+    await sleep(25);
+  }
+  throw new Error(`${what} did not come`);
+}
+
+async function holdfast(...words: readonly string[]): Promise<{ code: number; out: string; err: string }> {
+  const child = spawn('setpriv', ['--reuid', `${OPERATOR}`, '--regid', `${OPERATOR}`, '--clear-groups', process.execPath, MAIN, 'holdfast', '--root', root, ...words], {
+    stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: '/usr/bin:/bin' },
+  });
+  let [out, err] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+  const code = await new Promise<number>((resolve) => child.on('close', (c) => resolve(c ?? -1)));
+  return { code, out, err };
+}
+
+async function entries(kind: string): Promise<readonly string[]> {
+  const shown = await holdfast('log', '--json', '--limit', '10000', '--kind', kind);
+  const all = shown.out.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Entry);
+  return all.map(({ actor, data }) => `${data['agent'] as string} by ${actor.id}`);
+}
+
+function pathOf(unit: string): string {
+  return `/org/freedesktop/systemd1/unit/${unit.replaceAll(/[^a-z]/g, (byte) => `_${byte.charCodeAt(0).toString(16)}`)}`;
+}
+
+async function startSystemd(): Promise<void> {
+  systemd = sessionBus({ busAddress: `unix:socket=${root}/run/dbus/system_bus_socket`, authMethods: ['EXTERNAL'] });
+  systemd.on('error', () => undefined);
+  await systemd.requestName('org.freedesktop.systemd1', 0);
+  let jobs = 0;
+  systemd.addMethodHandler((message: Message) => {
+    const answer = (signature: string, body: unknown[]): true => {
+      systemd.send(Message.newMethodReturn(message, signature, body));
+      return true;
+    };
+    const unit = String(message.body[0]);
+    if (message.member === 'Subscribe') return answer('', []);
+    if (message.member === 'LoadUnit') return answer('o', [pathOf(unit)]);
+    if (message.member === 'GetAll') {
+      const active = [...running].some((name) => message.path === pathOf(name));
+      return answer('a{sv}', [{ ActiveState: new Variant('s', active ? 'active' : 'inactive'), SubState: new Variant('s', 'x'), LoadState: new Variant('s', 'loaded') }]);
+    }
+    if (message.member !== 'StartUnit' && message.member !== 'StopUnit') return false;
+    asked.push(`${message.member} ${unit}`);
+    if (message.member === 'StartUnit') running.add(unit);
+    else running.delete(unit);
+    const job = `/org/freedesktop/systemd1/job/${(jobs += 1)}`;
+    answer('o', [job]);
+    const state = { ActiveState: new Variant('s', running.has(unit) ? 'active' : 'inactive'), Job: new Variant('(uo)', [jobs, job]) };
+    systemd.send(Message.newSignal(pathOf(unit), 'org.freedesktop.DBus.Properties', 'PropertiesChanged', 'sa{sv}as', ['org.freedesktop.systemd1.Unit', state, []]));
+    systemd.send(Message.newSignal('/org/freedesktop/systemd1', 'org.freedesktop.systemd1.Manager', 'JobRemoved', 'uoss', [jobs, job, unit, 'done']));
+    return true;
+  });
+}
+
+beforeAll(async () => {
+  if (process.getuid?.() !== 0) throw new Error('this test starts processes as other users: run it as root');
+  chmodSync(root, 0o755);
+  for (const dir of [paths.daemonRuntime, paths.runnerSockets, paths.ledgerState, paths.agentDoors, join(root, 'run/holdfast/declared'), join(root, 'run/dbus'), join(root, 'var')]) mkdirSync(dir, { recursive: true });
+  declare(agent('demo', 30_100));
+  writeFileSync(paths.declaredOperators, JSON.stringify({ operators: [{ name: 'anna', uid: OPERATOR, roles: ['admin'] }] }));
+  children.add(await startBus(`${root}/run/dbus/system_bus_socket`, 'EXTERNAL'));
+  await startSystemd();
+  start('holdfast-ledger');
+  await until('the ledger', () => existsSync(paths.ledgerQuerySocket));
+  chmodSync(paths.ledgerQuerySocket, 0o666);
+  await startDaemon();
+});
+
+afterAll(async () => {
+  systemd.disconnect();
+  const ends = [...children].filter((child) => child.exitCode === null && child.signalCode === null).map((child) => new Promise((resolve) => child.once('exit', resolve)));
+  for (const child of children) child.kill('SIGKILL');
+  await Promise.all(ends);
+  rmSync(root, { recursive: true, force: true });
+});
+
+test('an agent that was stopped stays stopped over kill -9 of holdfastd; one declared meanwhile starts with the next', async () => {
+  await until('the start', () => running.has('holdfast-agent@demo.service'));
+  expect(await holdfast('agent', 'stop', 'demo')).toMatchObject({ code: 0, err: '' });
+  expect(asked).toEqual(['StartUnit holdfast-agent@demo.service', 'StopUnit holdfast-agent@demo.service']);
+  daemon.kill('SIGKILL');
+  await until('its end', () => daemon.signalCode !== null);
+  declare(agent('demo', 30_100), agent('late', 30_101));
+  await startDaemon();
+  // The control: it did look for what is to start at boot, and came past demo.
+  await until('the start of the other', () => running.has('holdfast-agent@late.service'));
+  expect(asked.slice(2)).toEqual(['StartUnit holdfast-agent@late.service']);
+  expect(await holdfast('agent', 'start', 'demo')).toMatchObject({ code: 0, err: '' });
+});
+
+test('told to stop, holdfastd records the end of an agent that stopped before it, though no word of it came (R100)', async () => {
+  expect(await entries('agent.stopped')).toEqual(['demo by anna']);
+  running.clear();
+  daemon.kill('SIGTERM');
+  await until('its end', () => daemon.exitCode !== null);
+  expect(daemon.exitCode).toBe(0);
+  expect((await entries('agent.stopped')).toSorted()).toEqual(['demo by anna', 'demo by holdfastd', 'late by holdfastd']);
+});
