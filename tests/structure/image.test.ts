@@ -3,7 +3,11 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { DeclaredAgent } from '../../host-agent/src/config/declared.ts';
+import { SLOT_COUNT, userOfSlot } from '../../host-agent/src/config/slots.ts';
+import { unitsOf } from '../../host-agent/src/config/units.ts';
 import { pathsUnder } from '../../host-agent/src/effects/paths.ts';
+import { parseOperatorName } from '../../host-agent/src/identity/ids.ts';
 import { repository } from '../../image/host/workplace.ts';
 
 const read = (path: string) => readFileSync(join(repository, path), 'utf8');
@@ -29,6 +33,9 @@ describe('what is copied into the image', () => {
   });
 });
 
+/** The user of an agent's units until their drop-in names one: nobody may have this name. */
+const UNDECLARED = 'hf-undeclared';
+
 describe('units', () => {
   const profiles = filesBelow('apparmor.d').filter((f) => !f.includes('/'));
 
@@ -46,7 +53,10 @@ describe('units', () => {
     for (const unit of units.filter((u) => /^holdfast[^/]*\.service$/.test(u))) {
       if (['holdfast-ssh-hostkey.service', 'holdfast-coldplug.service', 'holdfast-folders.service'].includes(unit)) continue; // run Debian's programs
       expect(settings(unit, 'NoNewPrivileges'), unit).toEqual(['yes']);
-      if (perAgent.includes(unit)) continue;
+      if (perAgent.includes(unit)) {
+        expect(settings(unit, 'User'), unit).toEqual([UNDECLARED]);
+        continue;
+      }
       expect(settings(unit, 'AppArmorProfile'), unit).toHaveLength(1);
       if (!rootByDesign.includes(unit)) expect(settings(unit, 'User'), unit).toHaveLength(1);
     }
@@ -68,7 +78,27 @@ describe('units', () => {
 
   it('run as users that sysusers makes', () => {
     const users = [...read('rootfs-overlay/usr/lib/sysusers.d/holdfast.conf').matchAll(/^[ug] (\S+) /gm)].map((m) => m[1]!);
-    for (const user of units.flatMap((u) => [...settings(u, 'User'), ...settings(u, 'SocketGroup')])) expect(users).toContain(user);
+    const named = units.flatMap((u) => [...settings(u, 'User'), ...settings(u, 'SocketGroup')]).filter((user) => user !== UNDECLARED);
+    for (const user of named) expect(users).toContain(user);
+    // Users come from here and from the seed, and the seed cannot name this one.
+    expect(users).not.toContain(UNDECLARED);
+    expect([parseOperatorName(UNDECLARED).ok, parseOperatorName('undeclared').ok]).toEqual([false, true]);
+    expect(Array.from({ length: SLOT_COUNT }, (_, slot) => userOfSlot(slot))).not.toContain(UNDECLARED);
+  });
+
+  it('of an agent start nothing without the drop-in of holdfast-declare, which says as whom and under which profile', () => {
+    const agent = { name: 'demo', pack: 'main', uid: 30_100, workspace: '/w', program: ['/usr/bin/x'] } as unknown as DeclaredAgent;
+    const profiles = { agent: 'holdfast-agent-task', runner: 'holdfast-runner-task', call: 'holdfast-call-task' };
+    const files = unitsOf({ agent, slice: { memoryMax: 1, tasksMax: 1, cpuPercent: 1 }, profiles, door: '/d' });
+    for (const role of ['agent', 'runner'] as const) {
+      const template = `holdfast-${role}@.service`;
+      const [asserted = '', ...more] = settings(template, 'AssertPathExists');
+      expect(more).toEqual([]);
+      const file = files.find(({ path }) => asserted.replace('%n', `holdfast-${role}@demo.service`) === `${pathsUnder('').units}/${path}`);
+      for (const line of [`User=${userOfSlot(0)}`, `Group=${userOfSlot(0)}`, `AppArmorProfile=${profiles[role]}`]) expect(file?.text.split('\n'), template).toContain(line);
+      // It would take the assertion away: the whole list goes with an empty one.
+      expect(file?.text).not.toMatch(/^Assert/m);
+    }
   });
 });
 
