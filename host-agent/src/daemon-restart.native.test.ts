@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Message, sessionBus, Variant, type MessageBus } from 'dbus-next';
@@ -139,6 +139,28 @@ test('an agent that was stopped stays stopped over kill -9 of holdfastd; one dec
   await until('the start of the other', () => running.has('holdfast-agent@late.service'));
   expect(asked.slice(2)).toEqual(['StartUnit holdfast-agent@late.service']);
   expect(await holdfast('agent', 'start', 'demo')).toMatchObject({ code: 0, err: '' });
+});
+
+test('a bad agent file is refused by its line before holdfast-declare is asked, or anything is written', async () => {
+  const image = join(root, 'usr/lib/holdfast');
+  const types = new URL('../../rootfs-overlay/usr/lib/holdfast/types/', import.meta.url);
+  for (const dir of [join(image, 'agents.d'), paths.types, paths.operatorAgentLayer]) mkdirSync(dir, { recursive: true, mode: 0o755 });
+  for (const name of readdirSync(types)) writeFileSync(join(paths.types, name), readFileSync(new URL(name, types)), { mode: 0o644 });
+  for (const name of ['demo', 'late']) writeFileSync(join(image, 'agents.d', `${name}.yaml`), `name: ${name}\ntype: task\n`, { mode: 0o644 });
+  const file = join(root, 'file.yaml');
+  const add = (text: string): ReturnType<typeof holdfast> => {
+    writeFileSync(file, text, { mode: 0o644 });
+    return holdfast('agent', 'add', file, '--replace');
+  };
+  const before = asked.length;
+  const bad = await add('name: demo\ntype: task\ncapabilities:\n  - fs:write:/etc/**\n');
+  expect([bad.code, asked.slice(before)]).toEqual([1, []]);
+  expect(bad.err).toContain('the file of demo is refused, and nothing is changed: line 4: cannot hold fs:write:/etc/**');
+  expect(readdirSync(paths.operatorAgentLayer)).toEqual([]);
+  // The control: a good file comes as far as holdfast-declare, which here is asked and says nothing.
+  expect((await add('name: third\ntype: task\n')).err).toContain('holdfast-declare says nothing about third');
+  expect(asked.slice(before)).toContain('StartUnit holdfast-declare.service');
+  expect((await entries('configuration.changed')).some((entry) => entry === 'third by anna')).toBe(true);
 });
 
 test('told to stop, holdfastd records the end of an agent that stopped before it, though no word of it came (R100)', async () => {

@@ -19,6 +19,7 @@ import { answerOperator, operatorOf } from './door/operator-door.ts';
 import type { OperatorDoorPorts } from './door/operator-ports.ts';
 import { openAgentDoors } from './effects/agent-doors.ts';
 import { agentFileLayer } from './effects/agent-file-layer.ts';
+import { foreseeAgents } from './effects/agent-layers.ts';
 import { bootStarts } from './effects/boot-starts.ts';
 import { bootId, bootMillis, wallTime } from './effects/clock.ts';
 import { keepGrants } from './effects/kept-grants.ts';
@@ -175,6 +176,7 @@ export async function main(args: readonly string[]): Promise<void> {
     },
   });
 
+  const files = agentFileLayer(paths.operatorAgentLayer);
   const door: OperatorDoorPorts = {
     version: VERSION,
     boot,
@@ -195,7 +197,8 @@ export async function main(args: readonly string[]): Promise<void> {
     units: systemd,
     runs,
     startIsOver: starts.over,
-    files: agentFileLayer(paths.operatorAgentLayer),
+    files,
+    foresee: (agent, text) => foreseeAgents(root, paths, declarations.declared(), files.pathOf(agent), text),
     redeclare: async () => {
       const ran = await systemd.startUnit('holdfast-declare.service');
       return ran.ok ? declarations.reload() : ran;

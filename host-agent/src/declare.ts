@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { basename, dirname } from 'node:path';
 import { fstatSync } from 'node:fs';
-import { formatCapability, parseCapability } from './capability/capability.ts';
-import { parseCeiling, withinCeiling } from './capability/ceiling.ts';
-import type { CapabilityJudge } from './config/agent-type.ts';
 import type { Declared, DeclaredAgent, Problem } from './config/declared.ts';
 import { declareAgents } from './config/declare-agents.ts';
 import type { UnitFile } from './config/units.ts';
 import { imageAccounts } from './effects/account-names.ts';
-import { readLayer } from './effects/agent-files.ts';
+import { readAgentLayers } from './effects/agent-layers.ts';
 import { pathsUnder } from './effects/paths.ts';
 import {
   errnoOf, makeDirectory, namesIn, removeEmptyDirectory, removeName, replaceFile, withDirectory, withMadeDirectory,
@@ -16,25 +13,9 @@ import {
 import { readSlots, writeSlots } from './effects/slots-file.ts';
 import { noManager, systemctl, type UnitVerbs } from './effects/systemctl.ts';
 import { agentsWithUnits, syncUnits } from './effects/unit-writer.ts';
-import { accept } from './identity/result.ts';
 import { onlyRoot } from './root-option.ts';
 
 // holdfast-declare: root, once at boot and after each change of a layer. The only writer of units. It speaks to no agent.
-
-export const capabilityJudge: CapabilityJudge = {
-  wellFormed: (text) => {
-    const capability = parseCapability(text);
-    return capability.ok ? accept(formatCapability(capability.value)) : capability;
-  },
-  within: (declared, text) => {
-    const capability = parseCapability(text);
-    if (!capability.ok) return capability;
-    const ceiling = parseCeiling(declared);
-    if (!ceiling.ok) return ceiling;
-    const held = withinCeiling(ceiling.value, capability.value);
-    return held.ok ? accept(formatCapability(capability.value)) : held;
-  },
-};
 
 type Run = {
   readonly root: string;
@@ -63,20 +44,11 @@ export function runUnder(root: string, verbs: UnitVerbs): Run {
 export function declare({ root, paths, verbs, self, holdfast }: Run): Declared {
   const held = readSlots(root, paths.slots, self);
   if (!held.ok) throw new Error(`cannot declare agents: ${held.error}`);
-  const owners = [0, self, holdfast];
-  const types = readLayer(root, paths.types, [0, self]);
-  const layers = paths.agentLayers.map((path) => readLayer(root, path, path === paths.operatorAgentLayer ? owners : [0, self]));
-  const { declared: read, slots, unitsOf } = declareAgents({
-    types: types.files,
-    layers: layers.map(({ files }) => files),
-    slots: held.value,
-    judge: capabilityJudge,
-    workspaceOf: (agent) => `${paths.workspaces}/${agent}`,
-    doorOf: (agent) => `${paths.agentDoors}/${agent}`,
-  });
+  const { input, problems: unread } = readAgentLayers(root, paths, self, holdfast);
+  const { declared: read, slots, unitsOf } = declareAgents({ ...input, slots: held.value });
   if (slots.size !== held.value.size) writeSlots(root, paths.slots, slots);
 
-  const problems: Problem[] = [...types.problems, ...layers.flatMap((layer) => layer.problems), ...read.problems];
+  const problems: Problem[] = [...unread, ...read.problems];
   const agents = read.agents.filter((agent) => {
     const message = makeFolders(root, paths, agent, self, holdfast);
     if (message !== null) problems.push({ file: `${paths.workspaces}/${agent.name}`, line: 1, message });

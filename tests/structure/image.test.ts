@@ -112,6 +112,30 @@ describe('what holdfastd remembers within a boot', () => {
   });
 });
 
+describe('what holdfastd foresees of an agent file', () => {
+  const { agentLayers, operatorAgentLayer, types } = pathsUnder('');
+  const rules = (profile: string): readonly string[] => read(`apparmor.d/${profile}`).split('\n').map((line) => line.trim());
+
+  it('is read from where holdfast-declare reads: its profile allows the types and every layer, to write only the operators’', () => {
+    const reads = rules('holdfastd').filter((rule) => rule.endsWith(' r,')).map((rule) => rule.slice(0, -' r,'.length));
+    for (const folder of [types, ...agentLayers.filter((layer) => layer !== operatorAgentLayer)]) {
+      expect(reads.some((rule) => rule.endsWith('/{,**}') && `${folder}/`.startsWith(rule.slice(0, -'{,**}'.length))), folder).toBe(true);
+    }
+    expect(rules('holdfastd')).toEqual(expect.arrayContaining([`${operatorAgentLayer}/ r,`, `${operatorAgentLayer}/* rw,`]));
+    // The steps on the way, as holdfast-declare's profile has them.
+    for (const rule of ['/ r,', '@{PROC}/@{pid}/fd/{,*} r,', '/run/holdfast/ r,', '/var/lib/holdfast/ r,']) {
+      expect([rules('holdfast-declare').includes(rule), rules('holdfastd').includes(rule)], rule).toEqual([true, true]);
+    }
+    expect(rules('holdfastd')).toContain('/{run,usr,usr/lib,var,var/lib}/ r,');
+  });
+
+  it('is not hidden from its unit', () => {
+    for (const key of ['TemporaryFileSystem', 'InaccessiblePaths', 'RootDirectory', 'ProtectProc']) {
+      expect(settings('holdfastd.service', key).filter((value) => value !== 'default'), key).toEqual([]);
+    }
+  });
+});
+
 describe('the repository', () => {
   it('has exactly the settled folders at its top', () => {
     const folders = readdirSync(repository, { withFileTypes: true })

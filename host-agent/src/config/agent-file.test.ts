@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { capabilityJudge } from '../declare.ts';
 import { type AgentType, callLabelOf, parseAgentType } from './agent-type.ts';
 import { parseAgentFile } from './agent-file.ts';
+import { capabilityJudge } from './capability-judge.ts';
 
 const SHIPPED = new URL('../../../rootfs-overlay/usr/lib/holdfast/', import.meta.url);
 

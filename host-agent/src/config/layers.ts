@@ -16,6 +16,12 @@ export function isAgentFileName(name: string): boolean {
   return FILE_NAME.test(name);
 }
 
+/** The same layers with `file` in the strongest in place of the one of that name there; null: with none of that name there. */
+export function withStrongest(layers: readonly (readonly LayerFile[])[], name: string, file: LayerFile | null): readonly (readonly LayerFile[])[] {
+  const others = (layers.at(-1) ?? []).filter((other) => other.name !== name);
+  return [...layers.slice(0, -1), file === null ? others : [...others, file]];
+}
+
 /**
  * The files that count, in systemd's manner: a name in a stronger layer replaces the weaker one, an empty file masks it.
  * A file that cannot be used replaces too: were the weaker one to come back, breaking a file would undo what it says.

@@ -19,6 +19,10 @@ export function uidOfSlot(slot: number): number {
   return SLOT_UID_BASE + slot;
 }
 
+export function slotOfUid(uid: number): number {
+  return uid - SLOT_UID_BASE;
+}
+
 export function userOfSlot(slot: number): string {
   return `hf-agent${String(slot).padStart(2, '0')}`;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Profiles, SliceLimits } from './agent-type.ts';
 import type { DeclaredAgent } from './declared.ts';
-import { SLOT_UID_BASE, userOfSlot } from './slots.ts';
+import { slotOfUid, userOfSlot } from './slots.ts';
 import { execLine, plainPath, section } from './unit-syntax.ts';
 
 /** One drop-in below /run/systemd/system. */
@@ -28,7 +28,7 @@ export function agentSlice(agent: Pick<DeclaredAgent, 'pack' | 'name'>): string 
 
 /** What differs per agent from the template units, and nothing else: a declaration chooses a type and narrows it. */
 export function unitsOf({ agent, slice, profiles, door }: UnitFacts): readonly UnitFile[] {
-  const user = userOfSlot(agent.uid - SLOT_UID_BASE);
+  const user = userOfSlot(slotOfUid(agent.uid));
   const identity = [['User', user], ['Group', user], ['Slice', agentSlice(agent)]] as const;
   const workspace = `${plainPath(agent.workspace)}:/workspace`;
   const units: UnitFile[] = [

@@ -70,6 +70,7 @@ function operatorPorts(grants: KeptGrants, calls: ToolCallPorts): OperatorDoorPo
     startIsOver: () => undefined,
     units: { startUnit: unused, stopUnit: unused, unitState: unused },
     files: { pathOf: () => '', read: unused, write: unused, remove: unused },
+    foresee: () => ({ agents: [], problems: [] }),
     redeclare: unused,
     oneAtATime: (work) => work(),
     posture: unused,

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { allGrants } from '../capability/grant.ts';
 import { loadYaml } from '../config/strict-yaml.ts';
-import type { DeclaredAgent, Problem } from '../config/declared.ts';
+import type { Declared, DeclaredAgent, Problem } from '../config/declared.ts';
 import { parseAgentName, type AgentName } from '../identity/ids.ts';
 import type { OperatorPrincipal } from '../identity/principal.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
@@ -119,6 +119,8 @@ async function add(ports: OperatorDoorPorts, operator: OperatorPrincipal, text: 
   if (!replace && (before.value !== null || declaredAgent(ports, name.value).ok)) {
     return refuse(`an agent named ${name.value} is declared already; to put this file in its place, say --replace`);
   }
+  const good = foreseen(ports, name.value, text);
+  if (!good.ok) return refuse(`the file of ${name.value} is refused, and nothing is changed: ${good.error}`);
   const recorded = await ports.record(
     draftBy(operator, 'configuration.changed', {
       what: before.value === null ? 'agent file added' : 'agent file replaced',
@@ -133,14 +135,35 @@ async function add(ports: OperatorDoorPorts, operator: OperatorPrincipal, text: 
   return withdrawn(ports, operator, name.value, before.value, declared.error);
 }
 
+/**
+ * What holdfast-declare will say, before anything is written: once it has refused a file, the agent of the file before is stopped and its
+ * grants are gone, and no putting back brings them back.
+ */
+function foreseen(ports: OperatorDoorPorts, name: AgentName, text: string): Result<null> {
+  const will = ports.foresee(name, text);
+  const said = saidOf(ports, will, name);
+  if (said?.ok !== true) return said ?? refuse('no agent of this name would be declared');
+  const lost = ports.declared().agents.filter((agent) => !will.agents.some((a) => a.name === agent.name));
+  if (lost.length === 0) return said;
+  const known = ports.declared().problems.map((p) => `${p.file}: ${p.message}`);
+  const why = will.problems.map((p) => `${p.file}: ${p.message}`).filter((problem) => !known.includes(problem));
+  return refuse([`${lost.map((agent) => agent.name).join(', ')} would no longer be declared`, ...why].join('; '));
+}
+
+/** What a declaration says of an agent's file; null when it says nothing. */
+function saidOf(ports: OperatorDoorPorts, { agents, problems }: Declared, name: AgentName): Result<null> | null {
+  const own = problems.filter((p) => p.file === ports.files.pathOf(name));
+  if (own.length > 0) return refuse(words(own));
+  return agents.some((a) => a.name === name) ? accept(null) : null;
+}
+
 /** Declared as the file says, or why not. A run of holdfast-declare that began before the file lay there says neither: once more then. */
 async function declaredFrom(ports: OperatorDoorPorts, name: AgentName): Promise<Result<null>> {
   for (let turn = 0; turn < 3; turn += 1) {
     const declared = await ports.redeclare();
     if (!declared.ok) return declared;
-    const problems = declared.value.problems.filter((p) => p.file === ports.files.pathOf(name));
-    if (problems.length > 0) return refuse(words(problems));
-    if (declared.value.agents.some((a) => a.name === name)) return accept(null);
+    const said = saidOf(ports, declared.value, name);
+    if (said !== null) return said;
   }
   return refuse(`holdfast-declare says nothing about ${name}; its journal says why`);
 }
@@ -183,8 +206,20 @@ async function remove(ports: OperatorDoorPorts, operator: OperatorPrincipal, tex
   }
   const removed = await ports.files.remove(name.value);
   if (!removed.ok) return removed;
-  const declared = await ports.redeclare();
-  return declared.ok ? accept(null) : refuse(`the file of ${name.value} is removed, but: ${declared.error}`);
+  const gone = await goneFrom(ports, name.value);
+  return gone.ok ? gone : refuse(`the file of ${name.value} is removed, but ${gone.error}`);
+}
+
+/** No agent of this name is declared any more. One of the image comes back when the file that stood in its place goes. */
+async function goneFrom(ports: OperatorDoorPorts, name: AgentName): Promise<Result<null>> {
+  const comesBack = ports.foresee(name, null).agents.some((a) => a.name === name);
+  for (let turn = 0; turn < 3; turn += 1) {
+    const declared = await ports.redeclare();
+    if (!declared.ok) return declared;
+    if (!declared.value.agents.some((a) => a.name === name)) return accept(null);
+    if (comesBack) return refuse(`an agent of this name is declared by the image; it can be stopped: holdfast agent stop ${name}`);
+  }
+  return refuse(`${name} is still declared; the journal of holdfast-declare.service says why`);
 }
 
 function words(problems: readonly Problem[]): string {

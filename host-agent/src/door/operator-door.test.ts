@@ -125,6 +125,7 @@ const ports: OperatorDoorPorts = {
     write: async () => refuse('no disk here'),
     remove: async () => accept(null),
   },
+  foresee: () => declared,
   redeclare: async () => accept(declared),
   oneAtATime: (work) => work(),
   posture: async () => [],

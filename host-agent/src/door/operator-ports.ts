@@ -32,6 +32,8 @@ export type OperatorDoorPorts = {
   /** A person has said whether it runs: no restart of holdfastd starts it again in this boot. */
   readonly startIsOver: (agent: AgentName) => void;
   readonly files: AgentFilesPort;
+  /** What holdfast-declare would declare with this text as the agent's file in the operators' layer; null: without one there. */
+  readonly foresee: (agent: AgentName, text: string | null) => Declared;
   /** Runs holdfast-declare and reads what it made. */
   readonly redeclare: () => Promise<Result<Declared>>;
   /** For what must not be begun while the same is under way. */
