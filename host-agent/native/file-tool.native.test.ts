@@ -107,12 +107,15 @@ describe('search', () => {
     mkdirSync(join(root, 'a/b'), { recursive: true });
     writeFileSync(join(root, 'a/b/f'), 'one\ntwo needle\r\nthree\nneedle four');
     writeFileSync(join(root, 'a/g'), '.*\n');
-    expect(records(run(['search', 'a', '--text', 'needle']).out, 4)).toEqual([
+    expect(records(run(['search', 'a', '--recursive', '--text', 'needle']).out, 4)).toEqual([
       ['match', 'b/f', '2', 'two needle'],
       ['match', 'b/f', '4', 'needle four'],
     ]);
-    expect(records(run(['search', 'a', '--text', '.*']).out, 4)).toEqual([['match', 'g', '1', '.*']]);
+    expect(records(run(['search', 'a', '--recursive', '--text', '.*']).out, 4)).toEqual([['match', 'g', '1', '.*']]);
     expect(records(run(['search', 'a/g', '--text', '.*']).out, 4)).toEqual([['match', '.', '1', '.*']]);
+    // Without --recursive a path is a file, or nothing is searched.
+    expect(run(['search', 'a', '--text', '.*'])).toMatchObject({ status: 1, said: { errno: 'EISDIR' } });
+    expect(run(['search', 'a', '--text', '--recursive'])).toMatchObject({ status: 1, said: { errno: 'EISDIR' } });
   });
 
   test('never follows a link, opens no special file, skips what is not text', () => {
@@ -121,7 +124,7 @@ describe('search', () => {
     spawnSync('mkfifo', [join(root, 'p')]);
     writeFileSync(join(root, 'binary'), 'CANARY\0');
     writeFileSync(join(root, 'text'), 'CANARY');
-    const { out, said } = run(['search', '.', '--text', 'CANARY']);
+    const { out, said } = run(['search', '.', '--recursive', '--text', 'CANARY']);
     expect(records(out, 4)).toEqual([['match', 'text', '1', 'CANARY']]);
     expect(said).toMatchObject({ matches: 1, binary: 1, truncated: '' });
   });
@@ -129,11 +132,11 @@ describe('search', () => {
   test('keeps every cap and names the one it reached', () => {
     for (let i = 0; i < 5; i += 1) writeFileSync(join(root, `f${i}`), 'x\nx\n');
     mkdirSync(join(root, 'deep/er/est'), { recursive: true });
-    expect(run(['search', '.', '--text', 'x', '--max-matches', '3']).said).toMatchObject({ matches: 3, truncated: 'matches' });
-    expect(run(['search', '.', '--text', 'y', '--max-files', '2']).said).toMatchObject({ files: 2, truncated: 'files' });
-    expect(run(['search', '.', '--text', 'y', '--max-bytes', '6']).said).toMatchObject({ bytes: 6, truncated: 'bytes' });
-    expect(run(['search', '.', '--text', 'y', '--max-depth', '1']).said).toMatchObject({ truncated: 'depth' });
-    expect(run(['search', '.', '--text', 'x']).said).toMatchObject({ matches: 10, truncated: '' });
+    expect(run(['search', '.', '--recursive', '--text', 'x', '--max-matches', '3']).said).toMatchObject({ matches: 3, truncated: 'matches' });
+    expect(run(['search', '.', '--recursive', '--text', 'y', '--max-files', '2']).said).toMatchObject({ files: 2, truncated: 'files' });
+    expect(run(['search', '.', '--recursive', '--text', 'y', '--max-bytes', '6']).said).toMatchObject({ bytes: 6, truncated: 'bytes' });
+    expect(run(['search', '.', '--recursive', '--text', 'y', '--max-depth', '1']).said).toMatchObject({ truncated: 'depth' });
+    expect(run(['search', '.', '--recursive', '--text', 'x']).said).toMatchObject({ matches: 10, truncated: '' });
   });
 
   test('clips a long line around the match and between characters', () => {
@@ -272,7 +275,7 @@ describe('delete', () => {
 
 describe('a path', () => {
   const operations: readonly (readonly string[])[] = [
-    ['read'], ['list'], ['stat'], ['search', '--text', 'CANARY'], ['write', '--mode', 'create'], ['write', '--mode', 'replace'],
+    ['read'], ['list'], ['stat'], ['search', '--recursive', '--text', 'CANARY'], ['write', '--mode', 'create'], ['write', '--mode', 'replace'],
     ['write', '--mode', 'append'], ['mkdir'], ['mkdir', '--parents'], ['delete'], ['delete', '--recursive'],
   ];
   const outside = (): string[] => readdirSync(join(dir, 'outside'));

@@ -5,8 +5,8 @@
 //     read    [--offset N] [--max N]                     content to stdout
 //     list    [--max N]                                  records: type size mtime_ns mode name target
 //     stat                                               one such record; name is the last segment of PATH
-//     search  --text T [--max-matches N] [--max-files N] [--max-bytes N] [--max-depth N] [--clip N]
-//                                                        records: `match` path line text; path relative to PATH, `.` for PATH
+//     search  --text T [--recursive] [--max-matches N] [--max-files N] [--max-bytes N] [--max-depth N] [--clip N]
+//                                                        a directory only with --recursive; records: `match` path line text; path relative to PATH, `.` for PATH
 //     write   --mode create|replace|append               content from stdin
 //     mkdir   [--parents]
 //     delete  [--recursive]
@@ -43,7 +43,7 @@ static const struct operation operations[] = {
     {"read", op_read, {"--offset", "--max"}, {0}},
     {"list", op_list, {"--max"}, {0}},
     {"stat", op_stat, {0}, {0}},
-    {"search", op_search, {"--text", "--max-matches", "--max-files", "--max-bytes", "--max-depth", "--clip"}, {0}},
+    {"search", op_search, {"--text", "--max-matches", "--max-files", "--max-bytes", "--max-depth", "--clip"}, {"--recursive"}},
     {"write", op_write, {"--mode"}, {0}},
     {"mkdir", op_mkdir, {0}, {"--parents"}},
     {"delete", op_delete, {0}, {"--recursive"}},

@@ -170,6 +170,8 @@ void op_search(const struct ask *ask) {
   struct stat st;
   if (fstat(fd, &st) < 0) fault(errno, ask->path, NULL);
   if (S_ISDIR(st.st_mode)) {
+    // Who was judged for one path must not get all below it.
+    if (!ask_flag(ask, "--recursive")) fault(EISDIR, ask->path, NULL);
     search_directory(&s, fd, 0);
   } else {
     refuse_unless_regular(&st, ask->path);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { compileResource, type Capability, type CapabilityRequest } from './capability.ts';
+import { compileResource, isTree, type Capability, type CapabilityRequest, type Need, type TreeRequest } from './capability.ts';
+import { contains } from './contains.ts';
 
 /**
  * Held capabilities arranged so that a decision over 100 000 costs about what it costs over 10: literals by hash; patterns by
@@ -11,7 +12,7 @@ export type CapabilityIndex = { readonly size: number; readonly acts: ReadonlyMa
 /** What is held of one namespace:action. Numbers are positions in the list that was indexed. */
 type Act = { bare: number | null; any: number | null; readonly literals: Map<string, number>; readonly patterns: ByEnd<ByEnd<Pattern[]>> };
 type ByEnd<T> = { readonly lengths: number[]; readonly entries: Map<string, T> };
-type Pattern = { readonly position: number; readonly matches: (asked: string) => boolean };
+type Pattern = { readonly position: number; readonly capability: Capability; readonly matches: (asked: string) => boolean };
 
 export function indexCapabilities(list: readonly Capability[]): CapabilityIndex {
   const acts = new Map<string, Act>();
@@ -45,6 +46,24 @@ export function firstCovering(index: CapabilityIndex, asked: CapabilityRequest):
   return best;
 }
 
+/** The first that answers a need whole: covers its name, or contains its tree. */
+export function firstAnswering(index: CapabilityIndex, need: Need): number | null {
+  return isTree(need) ? firstContaining(index, need) : firstCovering(index, need);
+}
+
+/** What contains a tree ends in a star and begins with text that the tree begins with, so only those are tried. */
+function firstContaining(index: CapabilityIndex, need: TreeRequest): number | null {
+  const act = index.acts.get(`${need.namespace}:${need.action}`);
+  if (act === undefined) return null;
+  let best = act.any;
+  for (const length of act.patterns.lengths) {
+    const candidates = act.patterns.entries.get(need.resource!.slice(0, length))?.entries.get('') ?? [];
+    const hit = candidates.find((pattern) => (best !== null && pattern.position > best) || contains(pattern.capability, need));
+    if (hit !== undefined) best = earlier(best, hit.position);
+  }
+  return best;
+}
+
 function addResource(act: Act, capability: Capability, position: number): void {
   const { namespace, resource } = capability;
   if (resource === null) act.bare ??= position;
@@ -54,7 +73,7 @@ function addResource(act: Act, capability: Capability, position: number): void {
   } else {
     const bySuffix = at(act.patterns, resource.slice(0, resource.indexOf('*')), emptyEnds<Pattern[]>);
     const patterns = at(bySuffix, resource.slice(resource.lastIndexOf('*') + 1), () => []);
-    patterns.push({ position, matches: compileResource(namespace, resource) });
+    patterns.push({ position, capability, matches: compileResource(namespace, resource) });
   }
 }
 

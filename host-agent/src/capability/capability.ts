@@ -17,6 +17,19 @@ declare const literal: unique symbol;
 /** Something asked for: the resource is a name, and a star in it is a star. A Capability does not pass for one. */
 export type CapabilityRequest = Capability & { readonly [literal]: true };
 
+/**
+ * Everything below a path, asked for as one thing: `fs:read:/usr/**`. Only a held pattern that contains it whole answers it, so it
+ * is no CapabilityRequest: read as a name, `/usr/**` would be covered by `/usr/*`. `tree` is the path; a star in it is a star.
+ */
+export type TreeRequest = Capability & { readonly tree: string };
+
+/** What a call needs: one name, or all that lies below one. */
+export type Need = CapabilityRequest | TreeRequest;
+
+export function isTree(need: Need): need is TreeRequest {
+  return 'tree' in need;
+}
+
 export function isPathNamespace(namespace: string): boolean {
   return namespace === 'fs';
 }
@@ -50,6 +63,15 @@ export function requestFor(namespace: string, action: string, resource: string |
     if (!isNormalPath(resource)) return refuse(`cannot request ${shown(text)}: the path is not in its normal form`);
   }
   return accept(Object.freeze(parts.value) as CapabilityRequest);
+}
+
+/** All below the path of a request. */
+export function treeBelow(request: CapabilityRequest): Result<TreeRequest> {
+  const { namespace, action, resource: tree } = request;
+  if (tree === null || !isPathNamespace(namespace)) return refuse(`cannot request all below ${formatCapability(request)}: it is no path`);
+  const resource = tree === '/' ? '/**' : `${tree}/**`;
+  const plain = checkText(formatCapability({ namespace, action, resource }));
+  return plain.ok ? accept(Object.freeze({ namespace, action, resource, tree })) : refuse(`cannot request all below a path: ${plain.error}`);
 }
 
 export function formatCapability(capability: Capability): string {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { accept, refuse, type Result } from '../identity/result.ts';
-import { firstCovering, indexCapabilities, type CapabilityIndex } from './capability-index.ts';
-import { formatCapability, parseCapability, type Capability, type CapabilityRequest } from './capability.ts';
+import { firstAnswering, indexCapabilities, type CapabilityIndex } from './capability-index.ts';
+import { formatCapability, isTree, parseCapability, type Capability, type Need } from './capability.ts';
 import { contains } from './contains.ts';
 import { overlaps } from './overlaps.ts';
 
@@ -40,13 +40,19 @@ export function withinCeiling(ceiling: Ceiling, capability: Capability): Result<
   return accept({ shadowedBy: ceiling.deny.filter((pattern) => overlaps(pattern, capability)) });
 }
 
-export function deniedBy(ceiling: Ceiling, asked: CapabilityRequest): Capability | null {
-  const position = firstCovering(ceiling.index.deny, asked);
-  return position === null ? null : ceiling.deny[position]!;
+/**
+ * A tree is denied when all of it is. One that holds something denied can be read, since the plan of the call hides that part
+ * (sandbox/hide-denied.ts); any other act on it is denied, for it would stop in the middle.
+ */
+export function deniedBy(ceiling: Ceiling, asked: Need): Capability | null {
+  const position = firstAnswering(ceiling.index.deny, asked);
+  if (position !== null) return ceiling.deny[position]!;
+  if (!isTree(asked) || asked.action === 'read') return null;
+  return ceiling.deny.find((pattern) => overlaps(pattern, asked)) ?? null;
 }
 
-export function allowedBy(ceiling: Ceiling, asked: CapabilityRequest): Capability | null {
-  const position = firstCovering(ceiling.index.allow, asked);
+export function allowedBy(ceiling: Ceiling, asked: Need): Capability | null {
+  const position = firstAnswering(ceiling.index.allow, asked);
   return position === null ? null : ceiling.allow[position]!;
 }
 

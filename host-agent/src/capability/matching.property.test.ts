@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { firstCovering, indexCapabilities } from './capability-index.ts';
-import { covers, parseCapability, parseRequest, type Capability, type CapabilityRequest } from './capability.ts';
+import { firstAnswering, firstCovering, indexCapabilities } from './capability-index.ts';
+import { covers, parseCapability, parseRequest, treeBelow, type Capability, type CapabilityRequest } from './capability.ts';
 import { contains } from './contains.ts';
 import { overlaps } from './overlaps.ts';
 
@@ -145,16 +145,23 @@ describe(`A06, properties (${COUNT} cases each)`, () => {
       near(pathPattern, true).map(([, t]) => asked('fs', t)),
       near(otherPattern, false).map(([, t]) => asked('net', t)),
     );
+    let answered = 0;
     fc.assert(
       fc.property(list, fc.array(request, { minLength: 1, maxLength: 5 }), (capabilities, requests) => {
         const index = indexCapabilities(capabilities);
         for (const one of requests) {
           const position = capabilities.findIndex((capability) => covers(capability, one));
           expect(firstCovering(index, one)).toBe(position === -1 ? null : position);
+          const tree = treeBelow(one);
+          if (!tree.ok) continue;
+          const whole = capabilities.findIndex((capability) => contains(capability, tree.value));
+          expect(firstAnswering(index, tree.value)).toBe(whole === -1 ? null : whole);
+          answered += whole === -1 ? 0 : 1;
         }
       }),
       { numRuns: Math.ceil(COUNT / 10) },
     );
+    expect(answered).toBeGreaterThan(COUNT / 100);
   });
 });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isPathNamespace, pathSegments, type Capability } from './capability.ts';
 
-/** Is there a request that both cover? Used to show which denials will bite a grant; deciding is never based on it. */
+/** Is there a request that both cover? Never false wrongly: what a denial reaches of a tree rests on it, beside the notes on grants. */
 export function overlaps(a: Capability, b: Capability): boolean {
   if (a.namespace !== b.namespace || a.action !== b.action) return false;
   if (a.resource === null || b.resource === null) return a.resource === b.resource;

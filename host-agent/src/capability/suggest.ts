@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { firstCovering, type CapabilityIndex } from './capability-index.ts';
-import { formatCapability, isPathNamespace, parseCapability, requestFor, type Capability, type CapabilityRequest } from './capability.ts';
+import { formatCapability, isPathNamespace, isTree, parseCapability, requestFor, type Capability, type Need } from './capability.ts';
 import { deniedBy, withinCeiling, type Ceiling } from './ceiling.ts';
 
 /**
  * The narrowest capability that would have let a refused request through, or null when no grant can: the ceiling excludes it,
  * or its name cannot be written as a capability (a `*` in it would be live, and so wider than what was asked).
  */
-export function suggestCapability(ceiling: Ceiling, asked: CapabilityRequest): Capability | null {
-  if (asked.resource?.includes('*') || deniedBy(ceiling, asked) !== null) return null;
+export function suggestCapability(ceiling: Ceiling, asked: Need): Capability | null {
+  const name = isTree(asked) ? asked.tree : asked.resource;
+  if (name?.includes('*') || deniedBy(ceiling, asked) !== null) return null;
   const exact = parseCapability(formatCapability(asked));
   return exact.ok && withinCeiling(ceiling, exact.value).ok ? exact.value : null;
 }
@@ -25,7 +26,7 @@ export function oneLevelWarning(capability: Capability): string | null {
 export function oneLevelHeld(
   held: readonly Capability[],
   index: CapabilityIndex,
-  asked: CapabilityRequest,
+  asked: Need,
 ): { readonly held: Capability; readonly deep: Capability } | null {
   if (asked.resource === null || !isPathNamespace(asked.namespace)) return null;
   const segments = asked.resource.split('/');

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { parseCapability, parseRequest } from '../capability/capability.ts';
+import { parseCapability, parseRequest, treeBelow } from '../capability/capability.ts';
 import { heldFrom, type Grant } from '../capability/grant.ts';
 import type { DeclaredAgent } from '../config/declared.ts';
 import type { AgentName, GrantId, OperatorName, PackName } from '../identity/ids.ts';
@@ -14,6 +14,8 @@ type Row = {
   readonly name: string;
   readonly grants?: readonly { readonly id: string; readonly capability: string; readonly notAfter: number; readonly usesLeft?: number }[];
   readonly needs: readonly string[];
+  /** Needed with all that lies below. */
+  readonly trees?: readonly string[];
   readonly opens?: 'needed' | 'held';
   readonly timeoutMs?: number;
   readonly expect: Readonly<Record<string, unknown>> & { readonly remedy?: string };
@@ -101,7 +103,7 @@ function questionOf(table: Table, row: Row): Question {
   return {
     authority: must(authorityOf(declared(table.agent))),
     grants: heldFrom((row.grants ?? []).map(grantOf)),
-    needs: row.needs.map((text) => must(parseRequest(text))),
+    needs: [...row.needs.map((text) => must(parseRequest(text))), ...(row.trees ?? []).map((text) => must(treeBelow(must(parseRequest(text)))))],
     opens: row.opens ?? 'needed',
     now: 1000,
     timeoutMs: row.timeoutMs ?? 30_000,

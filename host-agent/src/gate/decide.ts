@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { formatCapability, isPathNamespace, type Capability, type CapabilityRequest } from '../capability/capability.ts';
+import { formatCapability, isPathNamespace, type Capability, type Need } from '../capability/capability.ts';
 import type { Grant } from '../capability/grant.ts';
 import { oneLevelHeld, suggestCapability } from '../capability/suggest.ts';
 import { RULES, type Finding, type Question, type Rule } from './rules.ts';
@@ -47,7 +47,7 @@ export function decideBy(rules: readonly Rule[], question: Question): Decision {
   };
 }
 
-function judge(rules: readonly Rule[], question: Question, need: CapabilityRequest | null): Finding | null {
+function judge(rules: readonly Rule[], question: Question, need: Need | null): Finding | null {
   for (const rule of rules) {
     const finding = rule.judge(question, need);
     if (finding !== null) return finding;
@@ -61,7 +61,7 @@ function openedBeside({ grants, opens, now }: Question): readonly Grant[] {
   return grants.grants.filter((grant) => isPathNamespace(grant.capability.namespace) && grant.usesLeft === null && now < grant.notAfter);
 }
 
-type Denied = { readonly need: CapabilityRequest | null; readonly finding: Finding | null };
+type Denied = { readonly need: Need | null; readonly finding: Finding | null };
 
 function deny(question: Question, denied: readonly Denied[]): Deny {
   const missing = unique(denied.flatMap(({ need }) => (need === null ? [] : [formatCapability(need)])));
@@ -78,8 +78,8 @@ function deny(question: Question, denied: readonly Denied[]): Deny {
 
 function remedy(
   question: Question,
-  needs: readonly CapabilityRequest[],
-  unnamable: readonly CapabilityRequest[],
+  needs: readonly Need[],
+  unnamable: readonly Need[],
   mayAsk: readonly string[],
 ): string {
   if (unnamable.length > 0) {
@@ -91,7 +91,7 @@ function remedy(
 }
 
 /** R1: `/etc/*` deliberately stops after one level; an agent that runs into that is told. */
-function stoppedShort({ authority, grants }: Question, need: CapabilityRequest): string | null {
+function stoppedShort({ authority, grants }: Question, need: Need): string | null {
   const byGrant = grants.grants.map((grant): Capability => grant.capability);
   const short = oneLevelHeld(authority.defaults, authority.defaultIndex, need) ?? oneLevelHeld(byGrant, grants.index, need);
   if (short === null) return null;

@@ -17,7 +17,7 @@ export type CallToPlan = {
   /** What the agent holds now: patterns. */
   readonly held: readonly Capability[];
   /** What this call needs, each already judged to be held: resources are names, a star is a star. */
-  readonly needs: readonly Capability[];
+  readonly needs: readonly (Capability & { readonly tree?: string })[];
   readonly limits: CallLimits;
   /** What the caller asked for; it can only shorten the limit. */
   readonly timeoutMs: number | null;
@@ -37,7 +37,8 @@ function planFileCall({ command, held, needs }: CallToPlan, limits: CallLimits):
   const wanted: Binding[] = [];
   for (const need of needs) {
     const access = accessOf(need);
-    if (access === null || need.resource === null) continue;
+    // A tree is needed beside the path that it lies below, and is seen with it.
+    if (access === null || need.resource === null || need.tree !== undefined) continue;
     const shown = narrowest(need.resource, need.action, held);
     const why = whyNotBindable(shown);
     if (why !== null) return refuse(`cannot make ${need.resource} visible in a call: ${why}`);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { formatCapability, parseCapability, type Capability, type CapabilityRequest } from '../capability/capability.ts';
+import { formatCapability, isTree, parseCapability, type Capability, type Need } from '../capability/capability.ts';
 import { withinCeiling } from '../capability/ceiling.ts';
 import { decide, type Allow } from '../gate/decide.ts';
 import { refuse, type Result } from '../identity/result.ts';
@@ -21,7 +21,7 @@ export type Allowed = {
   /** Parsed, paths normal, frozen: the only arguments there are from here on. */
   readonly arguments: JsonObject;
   readonly argumentsDigest: string;
-  readonly needs: readonly CapabilityRequest[];
+  readonly needs: readonly Need[];
   readonly decision: Allow;
   readonly act: Act;
 };
@@ -45,7 +45,7 @@ export type Refused = {
   readonly code: RefusalCode;
   /** Null when the arguments have no canonical form. */
   readonly argumentsDigest: string | null;
-  readonly needs: readonly CapabilityRequest[];
+  readonly needs: readonly Need[];
   readonly missing: readonly string[];
   readonly rule: string;
   readonly remedy: string;
@@ -64,7 +64,7 @@ export function judgeCall(call: ToolCall, ports: ToolCallPorts): Judged {
 }
 
 /** What was already known of a call when it was refused. */
-type Seen = { argumentsDigest: string | null; needs: readonly CapabilityRequest[] };
+type Seen = { argumentsDigest: string | null; needs: readonly Need[] };
 
 function judge(call: ToolCall, ports: ToolCallPorts, seen: Seen): Judged {
   const taken = takeArguments(call.arguments);
@@ -74,7 +74,7 @@ function judge(call: ToolCall, ports: ToolCallPorts, seen: Seen): Judged {
   if (!taken.ok) return malformed(seen, taken.error);
   const parsed = parseArguments(tool, taken.value);
   if (!parsed.ok) return malformed(seen, parsed.error);
-  const expanded = expandNeeds(tool.needs, parsed.value);
+  const expanded = expandNeeds([...tool.needs, ...(tool.treeNeeds?.(parsed.value) ?? [])], parsed.value);
   if (!expanded.ok) return malformed(seen, expanded.error);
   const args = expanded.value.arguments;
   const { needs } = expanded.value;
@@ -90,10 +90,17 @@ function judge(call: ToolCall, ports: ToolCallPorts, seen: Seen): Judged {
   const grants = ports.grants.heldBy(call.agent.name, call.session, now);
   const opens = action.runs === 'sandbox' && action.command.kind === 'process' ? 'held' : 'needed';
   const decision = decide({ authority: call.agent, grants, needs, opens, now, timeoutMs });
-  if (decision.verdict === 'deny') return { ...decision, ...seen, code: 'denied' };
+  if (decision.verdict === 'deny') return { ...decision, ...seen, code: 'denied', remedy: withHint(decision.remedy, tool, decision.missing, needs) };
   const act = makeAct(call, tool, action, needs, decision, timeoutMs);
   if ('no' in act) return refused(seen, 'denied', act.no, `${sentence(act.why)} No grant changes that; do it another way.`);
   return { verdict: 'allow', tool, arguments: args, argumentsDigest: seen.argumentsDigest, needs, decision, act };
+}
+
+/** Who lacks only the tree may be helped by the same act on the path alone. */
+function withHint(remedy: string, tool: Tool, missing: readonly string[], needs: readonly Need[]): string {
+  const lacking = needs.filter((need) => missing.includes(formatCapability(need)));
+  const hint = lacking.length > 0 && lacking.every(isTree) ? tool.treeHint : undefined;
+  return hint === undefined ? remedy : `${remedy} ${hint}`;
 }
 
 /** Unknown arguments are refused (R2), whether the tool's schema says so or would only drop them. */
@@ -118,7 +125,7 @@ function makeAct(
   call: ToolCall,
   tool: Tool,
   action: Action,
-  needs: readonly CapabilityRequest[],
+  needs: readonly Need[],
   decision: Allow,
   timeoutMs: number,
 ): Act | Impossible {

@@ -14,6 +14,8 @@ describe('capability templates (R2)', () => {
     ['process:run:{program}', { program: 'git' }, 'process:run:git'],
     ['net:connect:{host}:{port}', { host: 'a.example', port: '443' }, 'net:connect:a.example:443'],
     ['process:list', {}, 'process:list'],
+    ['fs:delete:{path}/**', { path: '/a/' }, 'fs:delete:/a/**'],
+    ['fs:delete:{path}/**', { path: '/' }, 'fs:delete:/**'],
     // A glob in a request is a name.
     ['fs:read:{path}', { path: '/a/*' }, 'fs:read:/a/*'],
   ])('%s over %j is %s', (template, args, expected) => {
@@ -44,6 +46,7 @@ describe('capability templates (R2)', () => {
     ['fs:read:{toString}', {}],
     ['process:run:{program}', { program: 7 }],
     ['fs:read:{path}/x', { path: '/a' }],
+    ['fs:read:{path}/*', { path: '/a' }],
     ['fs:read:{pa th}', { 'pa th': '/a' }],
     ['process:run:x{y', {}],
     ['nonsense', {}],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isPathNamespace, requestFor, type CapabilityRequest } from '../capability/capability.ts';
+import { isPathNamespace, requestFor, treeBelow, type Need } from '../capability/capability.ts';
 import { splitCapability } from '../capability/capability-text.ts';
 import { normalisePath } from '../capability/path.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
@@ -7,15 +7,16 @@ import type { JsonObject } from '../ledger/entry.ts';
 
 const PLACEHOLDER = /\{([a-zA-Z0-9_]+)\}/g;
 const ONE_PLACEHOLDER = /^\{([a-zA-Z0-9_]+)\}$/;
+const TREE = /^(\{[a-zA-Z0-9_]+\})\/\*\*$/;
 
 export type Needs = {
   /** The arguments with every path in its normal form: the string that is judged is the string that is recorded and run (A02). */
   readonly arguments: JsonObject;
-  readonly needs: readonly CapabilityRequest[];
+  readonly needs: readonly Need[];
 };
 
 /**
- * Fills a tool's templates (`fs:write:{path}`, R2) from its parsed arguments. What an agent wrote wrong is a refusal;
+ * Fills a tool's templates (`fs:write:{path}`, `fs:delete:{path}/**`, R2) from its parsed arguments. What an agent wrote wrong is a refusal;
  * a template that does not fit its tool is our fault and throws, which denies.
  */
 export function expandNeeds(templates: readonly string[], args: JsonObject): Result<Needs> {
@@ -30,13 +31,15 @@ export function expandNeeds(templates: readonly string[], args: JsonObject): Res
     normal[name] = path.value;
   }
   const normalised: JsonObject = Object.freeze(Object.assign(Object.create(null) as object, args, normal)) as JsonObject;
-  const needs: CapabilityRequest[] = [];
-  for (const { namespace, action, resource } of parsed) {
+  const needs: Need[] = [];
+  for (const { namespace, action, resource, tree } of parsed) {
     const filled = resource === null ? accept(null) : fill(namespace, resource, normalised);
     if (!filled.ok) return filled;
     const request = requestFor(namespace, action, filled.value);
     if (!request.ok) return request;
-    needs.push(request.value);
+    const need = tree ? treeBelow(request.value) : request;
+    if (!need.ok) return need;
+    needs.push(need.value);
   }
   return accept({ arguments: normalised, needs });
 }
@@ -61,9 +64,14 @@ function text(args: JsonObject, name: string): string {
   return typeof value === 'string' ? value : fault(`{${name}}: the tool has no such argument, or it is not text`);
 }
 
-function parseTemplate(template: string): { namespace: string; action: string; resource: string | null } {
+type Template = { readonly namespace: string; readonly action: string; readonly resource: string | null; readonly tree: boolean };
+
+function parseTemplate(template: string): Template {
   const parts = splitCapability(template);
-  return parts.ok ? parts.value : fault(`${template}: ${parts.error}`);
+  if (!parts.ok) return fault(`${template}: ${parts.error}`);
+  const { namespace, action, resource } = parts.value;
+  const below = isPathNamespace(namespace) ? TREE.exec(resource ?? '')?.[1] : undefined;
+  return { namespace, action, resource: below ?? resource, tree: below !== undefined };
 }
 
 function fault(why: string): never {

@@ -52,6 +52,18 @@ describe('the list', () => {
     expect(registry.get(name)).toBe(undefined);
   });
 
+  test('who acts on all below a path needs all below it', () => {
+    const needs = (name: string, args: object) => {
+      const tool = registry.get(name)!;
+      return tool.treeNeeds?.(tool.input.parse(args));
+    };
+    expect(needs('fs.delete', { path: '/a' })).toEqual([]);
+    expect(needs('fs.delete', { path: '/a', recursive: true })).toEqual(['fs:delete:{path}/**']);
+    expect(needs('fs.search', { path: '/a', text: 'x', recursive: false })).toEqual([]);
+    expect(needs('fs.search', { path: '/a', text: 'x' })).toEqual(['fs:read:{path}/**']);
+    expect(ALL_TOOLS.filter((tool) => tool.treeNeeds).map((tool) => tool.name)).toEqual(['fs.delete', 'fs.search']);
+  });
+
   test('a name twice, or one that could pass for another, is refused (B10)', () => {
     const [one] = ALL_TOOLS;
     expect(() => toolRegistry([one!, one!])).toThrow('two tools');
@@ -123,7 +135,12 @@ describe('what a path tool asks of the file tool', () => {
     [
       'fs.search',
       { path: '/workspace', text: '--max-files' },
-      ['file-tool', 'search', '/workspace', '--text', '--max-files', '--max-matches', '100', '--max-depth', '32'],
+      ['file-tool', 'search', '/workspace', '--recursive', '--text', '--max-files', '--max-matches', '100', '--max-depth', '32'],
+    ],
+    [
+      'fs.search',
+      { path: '/workspace/a', text: 'x', recursive: false },
+      ['file-tool', 'search', '/workspace/a', '--text', 'x', '--max-matches', '100', '--max-depth', '32'],
     ],
     ['fs.write', { path: '/workspace/a', text: 'ä' }, ['file-tool', 'write', '/workspace/a', '--mode', 'replace']],
     ['fs.mkdir', { path: '/workspace/a', parents: true }, ['file-tool', 'mkdir', '/workspace/a', '--parents']],

@@ -66,6 +66,7 @@ function nextStep(errno: string, tool: string, path: string): string | null {
       if (tool === 'fs.mkdir') return 'To create the directories above it too, pass parents: true.';
       return 'List the directory above it to see what there is.';
     case 'EISDIR':
+      if (tool === 'fs.search') return `To search all that lies below it pass recursive: true; that needs fs:read:${path}/**.`;
       return tool === 'fs.read' ? 'Use fs.list for a directory.' : null;
     case 'ENOTDIR':
       return tool === 'fs.list' ? 'Use fs.read for a file.' : null;

@@ -17,10 +17,12 @@ export const fsDelete: Tool<Args> = {
   title: 'Delete a path',
   description: `Deletes one file, one link (never its target) or one empty directory; with recursive: true a directory and all that
 lies in it. There is no way back.
-Needs the capability fs:delete:PATH.`,
+Needs the capability fs:delete:PATH, and with recursive: true also fs:delete:PATH/**.`,
   input,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   needs: ['fs:delete:{path}'],
+  treeNeeds: (args) => (args.recursive ? ['fs:delete:{path}/**'] : []),
+  treeHint: 'One file, link or empty directory is deleted without recursive: true.',
   action: (args) => fileAction('delete', args.path, args.recursive ? ['--recursive'] : []),
   reply: (args, result) => {
     const call = readFileCall('fs.delete', args.path, result, facts);

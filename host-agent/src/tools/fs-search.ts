@@ -11,6 +11,7 @@ const input = z.strictObject({
     .min(1)
     .refine((text) => !/[\r\n]/.test(text), 'must be part of one line')
     .describe('Text to find, exactly as it is written: no patterns, upper and lower case differ.'),
+  recursive: z.boolean().default(true).describe('Search all that lies below a directory. Pass false to search one file.'),
   max_matches: z.int().min(1).max(500).default(100).describe('Matching lines to return at most.'),
   max_depth: z.int().min(0).max(64).default(32).describe('Directories to go down at most; 0 looks only at files directly in it.'),
 });
@@ -31,12 +32,16 @@ export const fsSearch: Tool<Args> = {
   title: 'Search in files',
   description: `Finds the lines that contain a literal text, in one file or in all text files below a directory.
 Gives path, line number and line (shortened).
-Links are not followed, binary files are skipped, and of one file the first 8 MiB are searched. Needs the capability fs:read:PATH.`,
+Links are not followed, binary files are skipped, and of one file the first 8 MiB are searched.
+Needs the capability fs:read:PATH and also fs:read:PATH/**, or with recursive: false, for one file, only the first.
+What your type is denied for ever is left out.`,
   input,
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   needs: ['fs:read:{path}'],
-  action: ({ path, text, max_matches, max_depth }) =>
-    fileAction('search', path, ['--text', text, '--max-matches', String(max_matches), '--max-depth', String(max_depth)]),
+  treeNeeds: (args) => (args.recursive ? ['fs:read:{path}/**'] : []),
+  treeHint: 'To search one file pass recursive: false.',
+  action: ({ path, text, recursive, max_matches, max_depth }) =>
+    fileAction('search', path, [...(recursive ? ['--recursive'] : []), '--text', text, '--max-matches', String(max_matches), '--max-depth', String(max_depth)]),
   reply: (args, result) => {
     const call = readFileCall('fs.search', args.path, result, facts);
     if (!call.ok) return call.reply;
@@ -48,7 +53,8 @@ Links are not followed, binary files are skipped, and of one file the first 8 Mi
     const data = { path: args.path, matches, files, binary, cut, unreadable, truncated };
     const lines = matches.map((match) => `${shown(match.path)}:${match.line}: ${match.text}`);
     const more = truncated === null ? [] : [`(not all was searched: the limit of ${truncated} was reached; search in a narrower path)`];
-    return { text: [`${matches.length} matches in ${files} files`, ...lines, ...more].join('\n'), data, isError: false };
+    const shut = unreadable === 0 ? [] : [`(${unreadable} files or directories could not be opened and were left out)`];
+    return { text: [`${matches.length} matches in ${files} files`, ...lines, ...shut, ...more].join('\n'), data, isError: false };
   },
 };
 

@@ -180,6 +180,9 @@ describe('the other file tools', () => {
       truncated: 'matches',
     });
     expect(seen.text).toContain('/workspace/d/a:3: x = 1');
+    expect(seen.text).not.toContain('left out');
+    const shut = bytes('{"matches":0,"files":3,"bytes":9,"binary":1,"cut":0,"unreadable":2,"truncated":""}\n');
+    expect(reply('fs.search', { path: '/workspace', text: 'x' }, ran({ stderr: shut })).text).toContain('2 files or directories could not be opened');
   });
 
   test('fs.write tells the digest of what was written, and takes no smaller write for done', () => {
@@ -196,6 +199,7 @@ describe('the other file tools', () => {
     expect(reply('fs.write', { path: '/workspace/d/a', text: '' }, error('ENOENT')).text).toContain('fs.mkdir');
     expect(reply('fs.write', { path: '/workspace/a', text: '', mode: 'create' }, error('EEXIST')).text).toContain('mode: replace');
     expect(reply('fs.write', { path: '/etc/a', text: '' }, error('EROFS')).text).toContain('authority.request');
+    expect(reply('fs.search', { path: '/usr', text: 'x', recursive: false }, error('EISDIR')).text).toContain('fs:read:/usr/**');
     expect(reply('fs.delete', { path: '/workspace/d' }, error('ENOTEMPTY')).text).toContain('recursive: true');
   });
 });

@@ -39,6 +39,10 @@ export type Tool<Args = any> = {
   readonly input: z.ZodType<Args>;
   readonly annotations: Annotations;
   readonly needs: readonly string[];
+  /** Needed beside them when these arguments act on all that lies below a path: `fs:delete:{path}/**`. */
+  readonly treeNeeds?: (args: Args) => readonly string[];
+  /** How to do without a tree that is not held. */
+  readonly treeHint?: string;
   readonly action: (args: Args) => Action;
   readonly reply: (args: Args, result: { readonly ran: RunResult } | { readonly seen: JsonValue }) => ToolReply;
 };

@@ -203,7 +203,7 @@ export const DEMO = must(
     start: 'manual',
     capabilities: ['fs:read:/workspace', 'fs:read:/workspace/**', 'fs:write:/workspace/**', 'process:list'],
     ceiling: {
-      allow: ['fs:read:/workspace', 'fs:read:/workspace/**', 'fs:write:/workspace/**', 'fs:read:/etc/**', 'process:list', 'process:run:*'],
+      allow: ['fs:read:/workspace', 'fs:read:/workspace/**', 'fs:write:/workspace/**', 'fs:delete:/workspace/**', 'fs:read:/etc/**', 'process:list', 'process:run:*'],
       deny: ['fs:read:/etc/shadow'],
     },
     limits: { timeoutMs: 30_000, memoryMax: 1 << 28, tasksMax: 32, outputMax: 65_536 },
