@@ -123,7 +123,7 @@ export function sandboxOfTrue(capabilities: readonly string[], limits: typeof LI
     return parsed.value;
   });
   const command = { kind: 'process' as const, argv: ['true'], cwd: '/workspace', env: {} };
-  const plan = planCall({ command, held, needs: [], limits, timeoutMs: null });
+  const plan = planCall({ command, held, needs: [], bounds: { allow: held, deny: [] }, limits, timeoutMs: null });
   if (!plan.ok) throw new Error(plan.error);
   return bwrapArgv(plan.value, now + limits.timeoutMs, place);
 }

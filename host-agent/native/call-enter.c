@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // call-enter: the first program of a call, run by the runner.
 //
-//   call-enter --cgroup DIR [--bind MODE SOURCE DEST]... -- PROGRAM ARG... @bindings ARG...   MODE: ro|rw[-file|-directory]
+//   call-enter --cgroup DIR [--bind MODE SOURCE DEST]... [--hide SOURCE DEST]... -- PROGRAM ARG... @bindings ARG... @sealed ARG...
+//     MODE: ro|rw[-file|-directory]
 //
 // Joins the call's control group, takes the call's resource limits on itself (all later processes inherit both), opens what is
 // to be made visible and becomes PROGRAM (bubblewrap) with `@bindings` replaced by --ro-bind-fd/--bind-fd arguments.
+//
+// Over what is to be hidden it has mounted, after the bindings: over a directory an empty one that can be passed through but not
+// listed (a program is told EACCES and does not take it for empty), over anything else /dev/null without its device. `@sealed`
+// is where those directories become read-only: between the two stand the files of ours that must lie in one. What is not there
+// needs no hiding; what cannot be looked at, or is a link, which no mount can lie over, refuses the call.
 //
 // Why the sources are opened here: bubblewrap follows symbolic links in the sources it is given, and an agent may own
 // directories above them. Opened with RESOLVE_NO_SYMLINKS and passed as a descriptor, the path that was judged is the one that
@@ -33,6 +39,7 @@
 #define REPORT_FD 3
 #define REFUSED 125
 #define MAX_BINDINGS 64
+#define MAX_HIDDEN 64
 
 enum kind { ANY, FILE_ONLY, DIRECTORY_ONLY };
 
@@ -42,6 +49,12 @@ struct binding {
   const char *source;
   const char *dest;
   int fd;
+};
+
+struct hidden {
+  const char *source;
+  const char *dest;
+  bool directory;
 };
 
 _Noreturn static void refuse(const char *what, int error) {
@@ -109,14 +122,44 @@ static bool open_source(struct binding *b) {
   return false;
 }
 
-_Noreturn static void become(char **program, int count, const struct binding *bindings, int opened) {
-  size_t size = (size_t)count + 3 * (size_t)opened + 1;
+// True when there is something to hide.
+static bool look_at(struct hidden *h) {
+  struct open_how how = {.flags = O_PATH | O_CLOEXEC, .mode = 0, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+  long fd = syscall(SYS_openat2, AT_FDCWD, h->source, &how, sizeof how);
+  if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return false;
+  struct stat st;
+  if (fd < 0 || fstat((int)fd, &st) < 0) refuse("hidden", errno);
+  close((int)fd);
+  h->directory = S_ISDIR(st.st_mode);
+  return true;
+}
+
+static void put(char **argv, size_t *n, const char *const *words, size_t count) {
+  for (size_t i = 0; i < count; i++) argv[(*n)++] = (char *)(uintptr_t)words[i];
+}
+
+static void put_hidden(char **argv, size_t *n, const struct hidden *h) {
+  if (h->directory) put(argv, n, (const char *[]){"--perms", "0111", "--tmpfs", h->dest}, 4);
+  else put(argv, n, (const char *[]){"--ro-bind", "/dev/null", h->dest}, 3);
+}
+
+static void put_seal(char **argv, size_t *n, const struct hidden *h) {
+  if (h->directory) put(argv, n, (const char *[]){"--remount-ro", h->dest}, 2);
+}
+
+_Noreturn static void become(char **program, int count, const struct binding *bindings, int opened, const struct hidden *hidden, int hiding) {
+  size_t size = (size_t)count + 3 * (size_t)opened + 6 * (size_t)hiding + 1;
   char **argv = calloc(size, sizeof *argv);
   if (argv == NULL) refuse("memory", ENOMEM);
   size_t n = 0;
-  bool replaced = false;
+  bool replaced = false, sealed = false;
   for (int i = 0; i < count; i++) {
-    // Only the first one: whatever the agent chose stands behind it.
+    // Only the first of each, in this order: whatever the agent chose stands behind them.
+    if (replaced && !sealed && strcmp(program[i], "@sealed") == 0) {
+      sealed = true;
+      for (int h = 0; h < hiding; h++) put_seal(argv, &n, &hidden[h]);
+      continue;
+    }
     if (replaced || strcmp(program[i], "@bindings") != 0) {
       argv[n++] = program[i];
       continue;
@@ -129,9 +172,10 @@ _Noreturn static void become(char **program, int count, const struct binding *bi
       argv[n++] = number;
       argv[n++] = (char *)(uintptr_t)bindings[b].dest;
     }
+    for (int h = 0; h < hiding; h++) put_hidden(argv, &n, &hidden[h]);
   }
   argv[n] = NULL;
-  if (!replaced) refuse("arguments", EINVAL);
+  if (!replaced || !sealed) refuse("arguments", EINVAL);
   extern char **environ;
   execve(argv[0], argv, environ);
   refuse(argv[0], errno);
@@ -143,8 +187,9 @@ int main(int argc, char **argv) {
   if (syscall(SYS_close_range, REPORT_FD + 1, ~0U, 0) < 0) refuse("close_range", errno);
 
   static struct binding bindings[MAX_BINDINGS];
+  static struct hidden hidden[MAX_HIDDEN];
   const char *cgroup = NULL;
-  int wanted = 0, i = 1;
+  int wanted = 0, hiding = 0, i = 1;
   for (; i < argc && strcmp(argv[i], "--") != 0;) {
     if (strcmp(argv[i], "--cgroup") == 0 && i + 1 < argc) {
       cgroup = argv[i + 1];
@@ -154,6 +199,11 @@ int main(int argc, char **argv) {
       if (!parse_mode(argv[i + 1], &b) || b.source[0] != '/' || b.dest[0] != '/') refuse("arguments", EINVAL);
       bindings[wanted++] = b;
       i += 4;
+    } else if (strcmp(argv[i], "--hide") == 0 && i + 2 < argc && hiding < MAX_HIDDEN) {
+      struct hidden h = {.source = argv[i + 1], .dest = argv[i + 2]};
+      if (h.source[0] != '/' || h.dest[0] != '/') refuse("arguments", EINVAL);
+      hidden[hiding++] = h;
+      i += 3;
     } else {
       refuse("arguments", EINVAL);
     }
@@ -172,5 +222,9 @@ int main(int argc, char **argv) {
   for (int b = 0; b < wanted; b++) {
     if (open_source(&bindings[b])) bindings[opened++] = bindings[b];
   }
-  become(argv + i + 1, argc - i - 1, bindings, opened);
+  int there = 0;
+  for (int h = 0; h < hiding; h++) {
+    if (look_at(&hidden[h])) hidden[there++] = hidden[h];
+  }
+  become(argv + i + 1, argc - i - 1, bindings, opened, hidden, there);
 }

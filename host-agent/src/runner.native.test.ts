@@ -111,6 +111,7 @@ function permitFor(script: string, change: Partial<Permit> = {}, ms = 20_000): P
       cwd: '/workspace',
       env: { PATH: '/usr/bin' },
       bindings: [{ path: '/workspace', access: 'rw', is: 'directory' }],
+      hidden: [],
       limits: { timeoutMs: ms, memoryMax: 2 ** 28, tasksMax: 64, outputMax: 65_536 },
     },
     stdin: null,

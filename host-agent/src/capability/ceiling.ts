@@ -5,7 +5,7 @@ import { formatCapability, isTree, parseCapability, type Capability, type Need }
 import { contains } from './contains.ts';
 import { overlaps } from './overlaps.ts';
 
-/** The most a type can ever hold, as its file says it: a grant must lie inside one `allow` pattern; `deny` is refused at use. */
+/** The most a type can ever hold, as its file says it: a grant must lie inside one `allow` pattern; `deny` is refused at use and hidden from calls. */
 export type DeclaredCeiling = { readonly allow: readonly string[]; readonly deny: readonly string[] };
 
 /** The most a type can ever hold, parsed. Allow patterns bound what may be granted, deny patterns what may be used. */

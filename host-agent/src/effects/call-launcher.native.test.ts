@@ -35,14 +35,15 @@ afterAll(() => {
   rmdirSync(PARENT);
 });
 
-type Wish = Partial<Pick<SandboxPlan, 'kind' | 'cwd' | 'env' | 'bindings'>> & { readonly ms?: number; readonly outputMax?: number; readonly tasksMax?: number; readonly label?: string; readonly programs?: string };
+type Wish = Partial<Pick<SandboxPlan, 'kind' | 'cwd' | 'env' | 'bindings' | 'hidden'>> & { readonly ms?: number; readonly outputMax?: number; readonly tasksMax?: number; readonly label?: string; readonly programs?: string };
 
 function launch(argv: readonly string[], wish: Wish = {}, stdin: string | null = null): RunningCall {
   const { kind = 'process', cwd = '/workspace', env = { PATH: '/usr/bin' }, bindings = [{ path: '/workspace', access: 'rw', is: 'directory' }], ms = 20_000 } = wish;
+  const { hidden = [] } = wish;
   const limits = { timeoutMs: ms, memoryMax: 256 * 1024 ** 2, tasksMax: wish.tasksMax ?? 64, outputMax: wish.outputMax ?? 65_536 };
   const permit = {
     v: 1, call: `test-${calls++}` as CallId, agent: 'demo', tool: 'test', stdin: null, notAfter: bootMillis() + ms,
-    plan: { kind, argv, cwd: kind === 'file' ? '/' : cwd, env, bindings, limits },
+    plan: { kind, argv, cwd: kind === 'file' ? '/' : cwd, env, bindings, hidden, limits },
   } as unknown as Permit;
   const hostOf = (path: string): string => path.replace(/^\/workspace/, workspace).replace(/^\/srv/, join(dir, 'srv'));
   const place = { programs: wish.programs ?? programs, bwrap: '/usr/bin/bwrap', label: wish.label ?? LABEL, hostOf };
@@ -179,6 +180,46 @@ describe('the sandbox', () => {
     expect(await ls('/srv/d', 'directory')).toBe('./d/secret\n');
     expect(await ls('/srv/d', 'file')).toBe('');
     expect(await ls('/srv/f', 'directory')).toBe('');
+  });
+
+  test('hides what is denied of what it shows, and starts all the same', async () => {
+    mkdirSync(join(dir, 'srv/part/denied'), { recursive: true });
+    for (const name of ['part/denied/f', 'part/key', 'part/open']) writeFileSync(join(dir, 'srv', name), `canary ${name}\n`);
+    const bindings = [{ path: '/srv/part', access: 'rw', is: 'directory' }] as const;
+    const script = 'cat /srv/part/open; cat /srv/part/denied/f /srv/part/key; ls /srv/part/denied; chmod 700 /srv/part/denied; touch /srv/part/denied/new; rm -rf /srv/part/denied; true';
+    const all = await shell(script.replace('rm -rf', 'ls'), { bindings, cwd: '/' });
+    // Control: without hiding all of it is there.
+    expect(all).toMatchObject({ exit: { code: 0 }, stdout: expect.stringContaining('canary part/denied/f\ncanary part/key') });
+    // The programs of the launch too lie where something is hidden; one place that is not there hides nothing and stops nothing.
+    const hidden = ['/srv/part/denied', '/srv/part/key', '/srv/part/none', programs, '/usr/share'];
+    const seen = (await shell(`${script}; ls /usr/share ${programs}; cat ${programs}/file-tool; ls -l /usr/bin/env`, { bindings, hidden, cwd: '/' })) as { stdout: string; stderr: string };
+    expect(seen.stdout).toMatch(/^canary part\/open\n\S+ .*\/usr\/bin\/env\n$/);
+    expect(seen.stderr).toContain('/srv/part/denied/f: No such file');
+    expect(seen.stderr).toMatch(/\/srv\/part\/key: Permission denied/);
+    expect(seen.stderr).toMatch(/cannot open directory '\/srv\/part\/denied': Permission denied/);
+    expect(seen.stderr).toMatch(/chmod: .*Read-only file system/);
+    expect(seen.stderr).toMatch(/cannot open directory '\/usr\/share': Permission denied/);
+    expect(seen.stderr).toMatch(/file-tool: No such file/);
+    expect(readFileSync(join(dir, 'srv/part/denied/f'), 'utf8')).toBe('canary part/denied/f\n');
+  });
+
+  test('a file call searches all but what is denied', async () => {
+    mkdirSync(join(dir, 'srv/find/denied'), { recursive: true });
+    for (const name of ['denied/f', 'open']) writeFileSync(join(dir, 'srv/find', name), 'canary\n');
+    const search = (hidden: readonly string[]) =>
+      run(['file-tool', '/srv', 'search', 'find', '--recursive', '--text', 'canary'], { kind: 'file', bindings: [{ path: '/srv/find', access: 'ro' }], hidden });
+    const all = (await search([])) as { stdout: string; stderr: string };
+    expect([all.stdout.includes('denied/f'), JSON.parse(all.stderr)]).toMatchObject([true, { matches: 2, unreadable: 0 }]);
+    const seen = (await search(['/srv/find/denied', programs])) as { stdout: string; stderr: string };
+    expect([seen.stdout.includes('denied/f'), JSON.parse(seen.stderr)]).toMatchObject([false, { matches: 1, unreadable: 1 }]);
+  });
+
+  test('what is denied behind a link cannot be hidden, and nothing runs', async () => {
+    mkdirSync(join(dir, 'srv/linked'), { recursive: true });
+    symlinkSync('/etc', join(dir, 'srv/linked/away'));
+    const bindings = [{ path: '/srv/linked', access: 'ro', is: 'directory' }] as const;
+    expect(await shell('echo ran', { bindings, cwd: '/' })).toMatchObject({ stdout: 'ran\n' });
+    expect(await shell('echo ran', { bindings, hidden: ['/srv/linked/away'], cwd: '/' })).toMatchObject({ error: 'sandbox', message: 'cannot build the sandbox: hidden: ELOOP' });
   });
 
   test('never mounts what a link leads to (A09)', async () => {

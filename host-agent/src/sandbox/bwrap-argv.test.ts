@@ -19,6 +19,7 @@ const process: SandboxPlan = {
   cwd: '/workspace',
   env: { HOME: '/workspace', LANG: 'C.UTF-8' },
   bindings: [{ path: '/srv', access: 'ro', is: 'directory' }, { path: '/workspace', access: 'rw', is: 'directory' }],
+  hidden: [],
   limits,
 };
 const file: SandboxPlan = {
@@ -27,6 +28,7 @@ const file: SandboxPlan = {
   cwd: '/',
   env: {},
   bindings: [{ path: '/workspace', access: 'ro' }],
+  hidden: [],
   limits,
 };
 
@@ -34,6 +36,7 @@ const file: SandboxPlan = {
 test.each([
   ['process', process, place],
   ['file', file, place],
+  ['process-hidden', { ...process, hidden: ['/etc/hosts', '/srv/private', '/usr/lib/holdfast'] }, place],
   ['file-elsewhere', file, { ...place, programs: '/opt/holdfast', hostOf: (path: string) => `/root-of-test${path}` }],
 ] as const)('the command line of a %s call', (name, plan, at) => {
   const golden = join(import.meta.dirname, 'testdata', `argv-${name}.txt`);
@@ -43,8 +46,10 @@ test.each([
 });
 
 test('nothing the agent chose stands before the place where bindings are put', () => {
-  const hostile: SandboxPlan = { ...process, argv: ['@bindings', '--', '--bind'], env: { LANG: '@bindings' }, cwd: '/@bindings' };
+  const hostile: SandboxPlan = { ...process, argv: ['@bindings', '@sealed', '--', '--bind', '--hide'], env: { LANG: '@bindings' }, cwd: '/@bindings' };
   const argv = bwrapArgv(hostile, 1, place);
+  expect(argv.indexOf('@sealed')).toBeGreaterThan(argv.indexOf('@bindings'));
+  expect(argv.slice(0, argv.indexOf('@sealed'))).not.toContain('LANG');
   const first = argv.indexOf('@bindings');
   expect(argv.slice(first + 1)).toContain('LANG');
   expect(argv.slice(0, first).filter((a) => a.includes('@bindings'))).toEqual([]);

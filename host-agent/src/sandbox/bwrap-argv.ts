@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isBeneath } from './bindable.ts';
+import { IMAGE, IMAGE_ETC, MERGED_USR } from './image-paths.ts';
 import type { Binding, SandboxPlan } from './permit.ts';
 
 /** Where this plan is run: what the runner knows and no permit says. */
@@ -13,27 +15,27 @@ export type Place = {
   readonly hostOf: (path: string) => string;
 };
 
-/** What programs of the image expect of /etc beside their own configuration; alternatives is where awk and vi lead. */
-const ETC = ['alternatives', 'group', 'hosts', 'ld.so.cache', 'localtime', 'nsswitch.conf', 'passwd'];
-const MERGED_USR = ['bin', 'lib', 'lib64', 'sbin'];
 const SHM_MAX = 64 * 1024 * 1024;
 
 /**
  * The whole command line of a call: call-enter, bubblewrap, call-init, command. Order matters: later mounts lie over earlier
- * ones, and `/` becomes read-only last. Everything the agent chose stands behind `@bindings`, where call-enter stops looking.
+ * ones, so what is hidden lies over the bindings and the programs of the launch over what is hidden; `/` becomes read-only last.
+ * Everything the agent chose stands behind `@bindings` and `@sealed`, where call-enter stops looking.
  */
 export function bwrapArgv(plan: SandboxPlan, notAfter: number, at: Place): readonly string[] {
   return [
     [`${at.programs}/call-enter`, '--cgroup', at.cgroup],
     ...plan.bindings.map((b) => ['--bind', modeOf(b), at.hostOf(b.path), b.path]),
+    ...hiddenIn(plan).map((path) => ['--hide', at.hostOf(path), path]),
     ['--', at.bwrap],
     // A user namespace of its own, or none of the others could be made without privilege; an empty network namespace.
     ['--unshare-all', '--die-with-parent', '--new-session', '--as-pid-1', '--cap-drop', 'ALL', '--clearenv'],
     ...(plan.kind === 'process' ? imageOf(plan) : []),
     // call-init reads its own label here before anything else runs.
     ['--proc', '/proc'],
-    ...programsIn(plan, at),
     ['@bindings'],
+    ...programsIn(plan, at),
+    ['@sealed'],
     plan.kind === 'process' ? ['--remount-ro', '/dev'] : [],
     ['--remount-ro', '/'],
     ...Object.entries(plan.env).map(([name, value]) => ['--setenv', name, value]),
@@ -54,18 +56,33 @@ function imageOf(plan: SandboxPlan): Words {
   // Memory of a tmpfs is memory of the call: the cap only keeps a full one from killing the call that filled it.
   const tmp = Math.floor(plan.limits.memoryMax / 2);
   return [
-    ['--ro-bind', '/usr', '/usr'],
+    ['--ro-bind', IMAGE, IMAGE],
     ...MERGED_USR.map((name) => ['--symlink', `usr/${name}`, `/${name}`]),
-    ...ETC.map((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]),
+    ...IMAGE_ETC.filter((path) => !isHidden(plan, path)).map((path) => ['--ro-bind-try', path, path]),
     ['--dev', '/dev'],
     ['--perms', '1777', '--size', String(Math.min(tmp, SHM_MAX)), '--tmpfs', '/dev/shm'],
     ['--perms', '1777', '--size', String(tmp), '--tmpfs', '/tmp'],
   ];
 }
 
+/** An entry of /etc that is left out of the image needs nothing over it, unless a binding brings it back. */
+function hiddenIn(plan: SandboxPlan): readonly string[] {
+  if (plan.kind === 'file') return plan.hidden;
+  return plan.hidden.filter((path) => !IMAGE_ETC.includes(path) || plan.bindings.some((b) => isBeneath(path, b.path)));
+}
+
+function isHidden(plan: SandboxPlan, path: string): boolean {
+  return plan.hidden.some((place) => isBeneath(path, place));
+}
+
+/**
+ * What the launch itself executes, file by file, also where their directory is hidden: call-init must be where the kernel's profile
+ * names it, and stays visible to the command, which can run it and gains nothing by that.
+ */
 function programsIn(plan: SandboxPlan, at: Place): Words {
   // Of a process call they are part of the image's /usr already.
-  if (plan.kind === 'process' && at.programs.startsWith('/usr/')) return [];
+  const touched = isHidden(plan, at.programs) || plan.hidden.some((place) => isBeneath(place, at.programs));
+  if (plan.kind === 'process' && at.programs.startsWith(`${IMAGE}/`) && !touched) return [];
   const names = plan.kind === 'file' ? ['call-init', 'file-tool'] : ['call-init'];
   return names.map((name) => ['--ro-bind', `${at.programs}/${name}`, `${at.programs}/${name}`]);
 }

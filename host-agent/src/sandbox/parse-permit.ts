@@ -29,24 +29,26 @@ export function parsePermit(value: JsonValue): Result<Permit> {
 }
 
 function parsePlan(value: JsonValue): Result<SandboxPlan> {
-  const o = exactly(value, ['kind', 'argv', 'cwd', 'env', 'bindings', 'limits']);
+  const o = exactly(value, ['kind', 'argv', 'cwd', 'env', 'bindings', 'hidden', 'limits']);
   const kind = o?.['kind'];
   if (o === null || (kind !== 'file' && kind !== 'process')) return refuse('cannot read the plan: wrong fields or kind');
   const argv = listOf(o['argv'], 4096, (a) => textOf(a, TEXT_MAX));
   const cwd = textOf(o['cwd'], 4095);
   const env = textsOf(o['env'] ?? null);
   const bindings = listOf(o['bindings'], 64, parseBinding);
+  const hidden = listOf(o['hidden'], 64, (h) => textOf(h, 4095));
   const limits = parseLimits(o['limits'] ?? null);
   if (argv === null || argv.length === 0) return refuse('cannot read the plan: argv is not a list of texts');
   if (kind === 'file' && argv[0] !== 'file-tool') return refuse('cannot read the plan: a file call runs the file tool only');
   if (cwd === null || !isPlainPath(cwd)) return refuse('cannot read the plan: cwd is not a plain absolute path');
   if (env === null || limits === null) return refuse('cannot read the plan: env or limits');
   if (bindings === null) return refuse('cannot read the plan: bindings');
+  if (hidden === null || !hidden.every(isPlainPath)) return refuse('cannot read the plan: hidden is not a list of plain absolute paths');
   for (const b of bindings) {
     const why = whyNotBindable(b.path);
     if (why !== null) return refuse(`cannot follow the plan: ${why}`);
   }
-  return accept({ kind, argv, cwd, env, bindings, limits });
+  return accept({ kind, argv, cwd, env, bindings, hidden, limits });
 }
 
 function parseBinding(value: JsonValue): Binding | null {

@@ -26,6 +26,8 @@ export type SandboxPlan = {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly bindings: readonly Binding[];
+  /** Places within what is visible over which something empty is mounted: the type's ceiling denies what lies there. */
+  readonly hidden: readonly string[];
   readonly limits: CallLimits;
 };
 

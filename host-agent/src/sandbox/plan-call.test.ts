@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
 import type { Capability } from '../capability/capability.ts';
+import type { Bounds } from './hide-denied.ts';
 import type { CallLimits } from './permit.ts';
 import { planCall } from './plan-call.ts';
 
@@ -11,8 +12,10 @@ function cap(text: string): Capability {
   return { namespace, action, resource };
 }
 
+const FREE: Bounds = { allow: [], deny: [] };
+
 function plan(kind: 'file' | 'process', argv: readonly string[], held: readonly string[], needs: readonly string[] = [], env: Record<string, string> = {}) {
-  return planCall({ command: { kind, argv, cwd: '/workspace', env }, held: held.map(cap), needs: needs.map(cap), limits, timeoutMs: null });
+  return planCall({ command: { kind, argv, cwd: '/workspace', env }, held: held.map(cap), needs: needs.map(cap), bounds: FREE, limits, timeoutMs: null });
 }
 
 function fileCall(path: string, need: string, held: readonly string[] = []) {
@@ -110,7 +113,7 @@ describe('a program sees', () => {
 
 test('a call may shorten its time and never lengthen it', () => {
   const timeout = (timeoutMs: number | null): number => {
-    const planned = planCall({ command: { kind: 'process', argv: ['true'], cwd: '/', env: {} }, held: [], needs: [], limits, timeoutMs });
+    const planned = planCall({ command: { kind: 'process', argv: ['true'], cwd: '/', env: {} }, held: [], needs: [], bounds: FREE, limits, timeoutMs });
     if (!planned.ok) throw new Error(planned.error);
     return planned.value.limits.timeoutMs;
   };

@@ -136,7 +136,7 @@ function makeAct(
       return makeAsk(call, action.ask);
     case 'sandbox': {
       const held = [...call.agent.defaults, ...decision.grantsUsed.map((grant) => grant.capability)];
-      const plan = planCall({ command: action.command, held, needs, limits: call.agent.limits, timeoutMs });
+      const plan = planCall({ command: action.command, held, needs, bounds: call.agent.ceiling, limits: call.agent.limits, timeoutMs });
       if (!plan.ok) return { no: 'sandbox.plan', why: plan.error };
       const { stdin } = action;
       const permit: Permit = {

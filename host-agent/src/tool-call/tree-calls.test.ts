@@ -41,3 +41,14 @@ test('without the path itself the tree is not enough, and the hint is not given'
   expect(refused).toMatchObject({ verdict: 'deny', missing: ['fs:read:/etc/nginx', 'fs:read:/etc/nginx/**'] });
   expect(refused.verdict === 'deny' && refused.remedy).not.toContain('recursive');
 });
+
+test('what the ceiling denies is hidden in the permit, for a search and for a program (R2)', () => {
+  const planOf = (tool: string, args: object, ...grants: readonly string[]) => {
+    const answer = judged(tool, args, ...grants);
+    return answer.verdict === 'allow' && answer.act.runs === 'sandbox' && answer.act.permit.plan;
+  };
+  expect(planOf('process.run', { program: 'git' }, 'process:run:git', 'fs:read:/etc/**')).toMatchObject({ hidden: ['/etc/shadow'] });
+  expect(planOf('process.run', { program: 'git' }, 'process:run:git')).toMatchObject({ hidden: [] });
+  expect(planOf('fs.search', { path: '/workspace', text: 'x' })).toMatchObject({ hidden: [] });
+  expect(planOf('fs.read', { path: '/etc/os-release' }, 'fs:read:/etc/**')).toMatchObject({ bindings: [{ path: '/etc' }], hidden: ['/etc/shadow'] });
+});

@@ -68,7 +68,7 @@ export const processRun: Tool<Args> = {
   description: `Runs one program of the machine's image in a sandbox of its own and returns its exit status, output and errors.
 Needs the capability process:run:PROGRAM.
 No shell is involved: no pipes, globs or variables; run sh with ["-c", "..."] where you hold process:run:sh.
-It sees the image's /usr and the paths your fs capabilities name, has no network, and is removed with all its children at the deadline.
+It sees the image's /usr and the paths your fs capabilities name, without what your type is denied for ever; it has no network, and is removed with all its children at the deadline.
 Up to ${MAX_SHOWN_BYTES / 1024} KiB of each output come back; write larger results to a file in /workspace and read it with fs.read.`,
   input,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
