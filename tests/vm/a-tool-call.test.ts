@@ -84,6 +84,34 @@ describe('what was not granted', () => {
   });
 });
 
+describe('what the type is denied', () => {
+  it('is in no program\'s sight either: neither its bytes nor its names', async () => {
+    const [control, file, names, host] = await callTools('worker', [
+      { tool: 'process.run', args: { program: 'cat', args: ['/usr/lib/os-release'] } },
+      { tool: 'process.run', args: { program: 'cat', args: ['/usr/lib/holdfast/types/dev.yaml'] } },
+      { tool: 'process.run', args: { program: 'ls', args: ['/usr/lib/holdfast'] } },
+      { tool: 'process.run', args: { program: 'cat', args: ['/lib/holdfast/types/dev.yaml'] } },
+    ]);
+    expect(control).toMatchObject({ isError: false });
+    expect(file!.text).toContain('No such file or directory');
+    expect(names!.text).toContain('Permission denied');
+    expect(host!.text).toContain('No such file or directory');
+    for (const answer of [file, names, host]) expect(answer!.isError).toBe(true);
+  });
+
+  it('is passed over by a search, and a tree is not had by its top (R1)', async () => {
+    const search = { tool: 'fs.search', args: { path: '/usr/lib/holdfast/types', text: 'ceiling' } };
+    const tree = { tool: 'fs.search', args: { path: '/usr/lib/systemd/system', text: 'holdfastd', max_matches: 3 } };
+    holdfast("grant worker fs:read:/usr/lib/systemd/system --for 5m --reason 'vm test'");
+    const [denied, top] = await callTools('worker', [search, tree]);
+    expect(denied).toMatchObject({ isError: true, data: { rule: expect.stringContaining('ceiling.deny') } });
+    expect(top).toMatchObject({ isError: true });
+    expect(top!.text).toContain('fs:read:/usr/lib/systemd/system/**');
+    holdfast("grant worker 'fs:read:/usr/lib/systemd/system/**' --for 5m --reason 'vm test'");
+    expect((await callTools('worker', [tree]))[0]).toMatchObject({ isError: false, text: expect.stringContaining('holdfastd') });
+  });
+});
+
 describe('a grant', () => {
   it('opens one thing for a time, names the person who gave it, and ends', { timeout: 120_000 }, async () => {
     const ask = [{ tool: 'fs.read', args: { path: '/usr/lib/os-release' } }];

@@ -148,3 +148,20 @@ describe('without the ledger nothing runs (E06)', () => {
     expect(made('readonly')).toBe('none');
   });
 });
+
+describe('what an operator stopped', () => {
+  it('stays stopped when holdfastd comes back', async () => {
+    expect(holdfast('agent stop demo')).toMatchObject({ status: 0 });
+    const daemon = mainPid('holdfastd.service');
+    root(`kill -9 ${daemon}`);
+    await worksAgain();
+    expect(mainPid('holdfastd.service')).not.toBe(daemon);
+    expect(root('systemctl is-active holdfast-agent@demo.service || true').trim()).toBe('inactive');
+  });
+
+  it('and a unit of an agent that nobody declared starts nothing', () => {
+    for (const unit of ['holdfast-agent@nobody.service', 'holdfast-runner@nobody.service']) {
+      expect(asRoot(`systemctl start ${unit}`).stderr, unit).toMatch(/Assertion failed/);
+    }
+  });
+});

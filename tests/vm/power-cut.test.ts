@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The power goes while agents work: what a client saw acknowledged is there after the next boot, and so are the machine's identity
+// The power goes while agents work, and the machine is shut down: what a client saw acknowledged is there after the next boot, and so are the machine's identity
 // and its agents. QEMU is killed, so its host's page cache survives: this tests what the guest orders to disk (fsync reaches
 // QEMU before an answer leaves), not what a drive does with it.
 import { spawn } from 'node:child_process';
@@ -7,12 +7,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { beforeAll, expect, it } from 'vitest';
-import { pullPlug } from '../../image/host/machine.ts';
+import { powerDown, pullPlug } from '../../image/host/machine.ts';
 import { openDoor } from './door.ts';
-import { declare, holdfast, jsonLines, log, machine, root, until, type LogLine } from './machine.ts';
+import { declare, head, holdfast, jsonLines, log, logSince, machine, root, until, type LogLine } from './machine.ts';
 import { bootShared } from './shared-machine.ts';
 
-const CUTS = Number(process.env['HOLDFAST_COUNT'] ?? 3);
+const CUTS = Number(process.env['HOLDFAST_COUNT'] ?? 2);
 const AGENTS = ['worker', 'laptop'];
 
 beforeAll(() => {
@@ -87,4 +87,20 @@ it(`the power goes ${CUTS} times under a stream of calls: nothing that was ackno
   expect(done.filter((path) => !recorded.has(path))).toEqual([]);
   expect(done.length).toBeGreaterThanOrEqual(CUTS * 12);
   console.log(`${CUTS} cuts: ${done.length} calls acknowledged, ${seen.size} entries followed, none missing of ${entries.length}`);
+});
+
+it('a machine that is shut down records the ends first: the ledger stops last (R100)', async () => {
+  const door = await openDoor('worker');
+  const running = door.call('process.run', { program: 'sleep', args: ['600'], timeout_ms: 600_000 }).catch(() => null);
+  await until('the call to run', 30, () => root("pgrep -fc '^sleep 600' || true").trim() === '1');
+  const seq = head();
+  expect(await powerDown(machine(), 120)).toBe(true);
+  await running;
+  await bootShared();
+  const kinds = logSince(seq).sort((a, b) => a.seq - b.seq).map(({ kind, data }) => (kind === 'call.outcome' ? `${kind} ${data['status']}` : kind));
+  const boot = kinds.indexOf('boot');
+  expect(boot).toBeGreaterThan(0);
+  expect(kinds.slice(0, boot)).toEqual(expect.arrayContaining(['call.outcome failed', 'session.closed']));
+  expect(root('journalctl --list-boots -q | wc -l').trim()).not.toBe('1');
+  expect(holdfast('verify')).toMatchObject({ status: 0 });
 });
