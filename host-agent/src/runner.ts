@@ -15,7 +15,7 @@ import { peerOf } from './effects/peer.ts';
 import { KEPT_MAX, printRunResult } from './effects/run-wire.ts';
 import { openUsedReceipts } from './effects/used-receipts.ts';
 import type { Declared, DeclaredAgent } from './config/declared.ts';
-import { parseStrictJson } from './door/strict-json.ts';
+import { OWN_LIMITS, parseStrictJson } from './door/strict-json.ts';
 import { parseAgentName } from './identity/ids.ts';
 import type { JsonObject, JsonValue } from './ledger/entry.ts';
 import { parseReceiptKey } from './ledger/receipt.ts';
@@ -134,7 +134,7 @@ async function answer(socket: Socket, id: number, run: () => Promise<Launched>, 
 function ownDeclaration(file: string, name: string): DeclaredAgent {
   const parsed = parseAgentName(name);
   if (!parsed.ok) throw new Error(`cannot start a runner: --agent: ${parsed.error}`);
-  const declared = parseStrictJson(readFileSync(file, 'utf8'));
+  const declared = parseStrictJson(readFileSync(file, 'utf8'), OWN_LIMITS);
   if (!declared.ok) throw new Error(`cannot start a runner: ${file}: ${declared.error}`);
   const agent = (declared.value as unknown as Declared).agents.find((a) => a.name === parsed.value);
   if (agent === undefined) throw new Error(`cannot start a runner: ${file} declares no agent ${name}`);

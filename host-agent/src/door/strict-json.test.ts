@@ -124,7 +124,12 @@ describe('size and depth end the reading early, in under 50 ms (B05, B06)', () =
     ['1 000 000 deep in objects', '{"a":'.repeat(1_000_000), 'deeper than 32'],
     ['10 000 keys are read', `{${Array.from({ length: 10_000 }, (_, i) => `"k${i}":0`).join()}}`, null],
     ['1 000 000 keys', `{${Array.from({ length: 1_000_000 }, (_, i) => `"k${i}":0`).join()}}`, 'more than 10000 keys'],
-    ['keys of many objects count together', `[${'{"a":1},'.repeat(10_001)}1]`, 'more than 10000 keys'],
+    ['keys of many objects count together', `[${'{"a":1,"b":1},'.repeat(5_001)}1]`, 'more than 10000 keys'],
+    ['20 000 values are read', `[${'0,'.repeat(19_998)}0]`, null],
+    ['20 001 values', `[${'0,'.repeat(19_999)}0]`, 'more than 20000 values'],
+    ['1 MiB of arrays in arrays', `[${'[[0]],'.repeat(174_000)}0]`, 'more than 20000 values'],
+    ['1 MiB of empty objects', `[${'{},'.repeat(349_000)}0]`, 'more than 20000 values'],
+    ['values of members count too', `{"a":[${'0,'.repeat(10_000)}0],"b":[${'0,'.repeat(10_000)}0]}`, 'more than 20000 values'],
     ['a key of 1 000 000 characters', `{"${'k'.repeat(1_000_000)}":1}`, 'longer than 1024'],
     ['10 MB of \\u escapes', `"${'\\u0061'.repeat(1_747_627)}"`, 'longer than 1048576'],
     ['10 MB of letters', `"${'a'.repeat(10 * MIB)}"`, 'longer than 1048576'],
@@ -133,7 +138,6 @@ describe('size and depth end the reading early, in under 50 ms (B05, B06)', () =
     ['1 MiB of digits', '1'.repeat(MIB), 'too large'],
     ['1 MiB of zeros behind the point', `0.${'0'.repeat(MIB)}`, null],
     ['1 MiB of spaces', ' '.repeat(MIB), 'ends too early'],
-    ['1 MiB of empty arrays is read', `[${'[],'.repeat(349_000)}1]`, null],
   ])('%s', (_, rope, why) => {
     // From bytes, as it comes from a socket; in the thread's own time, as the machine may be busy with other things.
     const text = Buffer.from(rope).toString();
@@ -152,5 +156,13 @@ describe('size and depth end the reading early, in under 50 ms (B05, B06)', () =
   test('a caller cannot ask for a depth that would exhaust the stack', () => {
     const read = parseStrictJson('['.repeat(1_000_000), { maxDepth: 10_000_000 });
     expect(read).toStrictEqual({ ok: false, error: expect.stringContaining('deeper than 256') });
+  });
+
+  test('a caller may set how many values a text can have', () => {
+    expect(parseStrictJson('[1,2]', { maxValues: 3 }).ok).toBe(true);
+    expect(parseStrictJson('[1,2,3]', { maxValues: 3 })).toStrictEqual({
+      ok: false,
+      error: 'not JSON: more than 3 values at character 5',
+    });
   });
 });

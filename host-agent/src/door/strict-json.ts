@@ -8,21 +8,30 @@ import type { JsonValue } from '../ledger/entry.ts';
 export type JsonLimits = {
   /** Open arrays and objects at one time; at most 256, so that the parser's own recursion stays small. */
   readonly maxDepth: number;
+  /**
+   * Values in the whole text, arrays and objects among them. Bytes do not bound them: `[],` is three bytes and becomes 180 bytes of
+   * heap, so that one line of 1 MiB could be worth 60 MiB to who wants to exhaust us.
+   */
+  readonly maxValues: number;
   /** Object keys in the whole text. */
   readonly maxKeys: number;
   /** UTF-16 units of one string. */
   readonly maxString: number;
 };
 
-const LIMITS: JsonLimits = { maxDepth: 32, maxKeys: 10_000, maxString: 1_048_576 };
+// The most values of ours on one line are a page of the ledger: 1000 entries of five values.
+const LIMITS: JsonLimits = { maxDepth: 32, maxValues: 20_000, maxKeys: 10_000, maxString: 1_048_576 };
+/** For what root or holdfastd wrote, which is bounded by its bytes: every agent that is declared, every grant that holds. */
+export const OWN_LIMITS = { maxValues: 1_000_000, maxKeys: 1_000_000 };
 const DEEPEST = 256;
 const MAX_KEY = 1024;
 
 /** RFC 8259 text to a value whose objects have no prototype; refused where two readers could disagree about it. */
 export function parseStrictJson(text: string, limits: Partial<JsonLimits> = {}): Result<JsonValue> {
-  const { maxDepth, maxKeys, maxString } = { ...LIMITS, ...limits };
+  const { maxDepth, maxValues, maxKeys, maxString } = { ...LIMITS, ...limits };
   if (!text.isWellFormed()) return refuse('not JSON: the text holds a lone surrogate');
-  const reader: Reader = { text, at: 0, keysLeft: maxKeys, maxKeys, maxDepth: Math.min(maxDepth, DEEPEST), maxString, error: '' };
+  const bounds = { maxDepth: Math.min(maxDepth, DEEPEST), maxValues, maxKeys, maxString };
+  const reader: Reader = { text, at: 0, valuesLeft: maxValues, keysLeft: maxKeys, ...bounds, error: '' };
   skipSpace(reader);
   const value = readValue(reader, 0);
   if (value === undefined) return refuse(reader.error);
@@ -31,13 +40,11 @@ export function parseStrictJson(text: string, limits: Partial<JsonLimits> = {}):
   return accept(value);
 }
 
-type Reader = {
+type Reader = JsonLimits & {
   readonly text: string;
   at: number;
+  valuesLeft: number;
   keysLeft: number;
-  readonly maxKeys: number;
-  readonly maxDepth: number;
-  readonly maxString: number;
   error: string;
 };
 
@@ -56,6 +63,8 @@ function skipSpace(reader: Reader): void {
 }
 
 function readValue(reader: Reader, depth: number): JsonValue | undefined {
+  reader.valuesLeft -= 1;
+  if (reader.valuesLeft < 0) return stop(reader, `more than ${reader.maxValues} values`);
   switch (reader.text[reader.at]) {
     case '{':
       return readObject(reader, depth + 1);

@@ -3,7 +3,7 @@ import { constants, watch } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Declared, DeclaredAgent, DeclaredOperator, Problem } from '../config/declared.ts';
-import { parseStrictJson } from '../door/strict-json.ts';
+import { OWN_LIMITS, parseStrictJson } from '../door/strict-json.ts';
 import { parseAgentName, parseOperatorName, parsePackName } from '../identity/ids.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
 
@@ -48,7 +48,7 @@ async function readJson<T>(path: string, shape: (value: unknown) => Result<T>): 
       }
       if ((facts.mode & 0o022) !== 0) return refuse(`cannot trust ${path}: others than its owner can write it`);
       if (facts.size > MOST_BYTES) return refuse(`cannot read ${path}: it is larger than ${MOST_BYTES} bytes`);
-      const json = parseStrictJson(await file.readFile('utf8'));
+      const json = parseStrictJson(await file.readFile('utf8'), OWN_LIMITS);
       const read = json.ok ? shape(json.value) : json;
       return read.ok ? read : refuse(`cannot use ${path}: ${read.error}`);
     } finally {

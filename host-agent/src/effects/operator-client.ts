@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import type { OperatorAnswer, OperatorRequest } from '../door/operator-wire.ts';
 import type { JsonValue } from '../ledger/entry.ts';
+import { OWN_LIMITS } from '../door/strict-json.ts';
 import { readJsonLines, writeJsonLine } from './json-lines.ts';
 
 /** An answer, or the reason why there was none. */
@@ -23,6 +24,7 @@ export function askOperator<T>(path: string, request: OperatorRequest, waitMs = 
     socket.on('close', () => finish({ ok: null, error: 'holdfastd closed the connection without an answer; its journal says why' }));
     readJsonLines(socket, {
       maxBytes: MOST_BYTES,
+      limits: OWN_LIMITS,
       // The shape is holdfastd's word, over a socket that only root and holdfastd can make.
       onValue: (value: JsonValue) => finish(value as unknown as OperatorAnswer<T>),
       onViolation: (reason) => finish({ ok: null, error: `the answer of holdfastd cannot be read: ${reason}` }),
