@@ -2,6 +2,7 @@
 // What the suite's requests meet: the real sessions, registry, judge and order of recording, over a ledger in memory.
 import { doorHandlers } from '../../host-agent/src/daemon/agent-sessions.ts';
 import { unfinishedCalls } from '../../host-agent/src/daemon/unfinished-calls.ts';
+import { openCallPlaces } from '../../host-agent/src/door/agent-budget.ts';
 import { openMcpSession, type DoorTransport, type McpSession } from '../../host-agent/src/door/mcp-door.ts';
 import type { DeclaredAgent } from '../../host-agent/src/config/declared.ts';
 import { authorityOf } from '../../host-agent/src/gate/authority.ts';
@@ -60,7 +61,7 @@ export function openWorld(): World {
             transport.close();
           },
         },
-        { version: '0', now: () => performance.now() },
+        { version: '0', now: () => performance.now(), places: openCallPlaces(32) },
       );
       live.add(session);
       return session;

@@ -24,7 +24,6 @@ export async function serveHttp(open: (transport: DoorTransport) => McpSession):
         deliver(message as JsonObject, answers, stream);
         return true;
       },
-      pause: () => {},
       close: () => {
         for (const response of [...stream, ...[...answers].map((answer) => answer.response)]) response.end();
       },

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
 import type { Tool, ToolReply } from '../tools/tool.ts';
+import { openCallPlaces, type CallPlaces } from './agent-budget.ts';
 import type { ClientInfo } from './client-info.ts';
 import { openMcpSession, type CallMeta, type CallRefusal, type McpSession } from './mcp-door.ts';
 import { parseStrictJson } from './strict-json.ts';
@@ -29,7 +30,6 @@ type Door = {
   readonly called: Called[];
   readonly clients: ClientInfo[];
   readonly violations: [Violation, number][];
-  readonly pauses: number[];
   readonly faults: unknown[];
   tools: readonly Tool[];
   answer: (called: Called) => Promise<ToolReply | CallRefusal>;
@@ -46,14 +46,13 @@ afterEach(() => {
   for (const door of doors.splice(0)) door.session.close();
 });
 
-function openDoor(): Door {
+function openDoor(places: CallPlaces = openCallPlaces(32)): Door {
   const clock = { now: 0 };
   const door: Door = {
     wrote: [],
     called: [],
     clients: [],
     violations: [],
-    pauses: [],
     faults: [],
     tools: [READ, ASK],
     answer: async ({ tool }) => ({ text: `${tool} done`, data: { done: true }, isError: false }),
@@ -81,12 +80,11 @@ function openDoor(): Door {
           door.onWrite(sent);
           return true;
         },
-        pause: (ms) => door.pauses.push(ms),
         close: () => {
           door.closed = true;
         },
       },
-      { version: '0', now: () => clock.now },
+      { version: '0', now: () => clock.now, places },
     ),
     line: (text) => {
       const read = parseStrictJson(text);
@@ -120,8 +118,8 @@ function callLine(id: JsonValue, name: JsonValue = 'fs.read', args: JsonValue = 
   return JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args, ...(meta && { _meta: meta }) } });
 }
 
-async function openInitialized(): Promise<Door> {
-  const door = openDoor();
+async function openInitialized(places?: CallPlaces): Promise<Door> {
+  const door = openDoor(places);
   door.line(JSON.stringify(INITIALIZE));
   door.line('{"jsonrpc":"2.0","method":"notifications/initialized"}');
   await settle();
@@ -626,22 +624,35 @@ describe('limits of a session', () => {
     expect(door.violations).toStrictEqual([['too many calls at once', 2]]);
   });
 
-  test('a flood is answered with errors, slowed, and reported in one row; others’ calls in it are not lost (B22)', async () => {
-    const door = await openInitialized();
-    for (let id = 0; id < 1000; id += 1) door.line(`{"jsonrpc":"2.0","id":${id},"method":"ping"}`);
+  test('the sessions of an agent share its places, and one that closes gives back those that never began', async () => {
+    const places = openCallPlaces(20);
+    const [one, two] = [await openInitialized(places), await openInitialized(places)];
+    const finish: (() => void)[] = [];
+    for (const door of [one, two]) {
+      door.answer = () => new Promise((resolve) => finish.push(() => resolve({ text: '', data: {}, isError: false })));
+      for (let id = 0; id < 10; id += 1) door.line(callLine(id));
+    }
     await settle();
-    const served = door.wrote.filter((message) => 'result' in message).length;
-    const refused = door.wrote.filter((message) => (message['error'] as JsonObject | undefined)?.['code'] === -32010).length;
-    expect(served + refused).toBe(1000);
-    expect(refused).toBeGreaterThan(700);
-    expect(door.pauses.length).toBeGreaterThan(0);
-    door.clock.now += 60_000;
-    door.session.tick();
-    expect(door.violations.find(([why]) => why === 'too many messages')).toBeDefined();
-    expect(door.violations.reduce((sum, [, count]) => sum + count, 0)).toBe(refused);
-    door.line(callLine('later'));
+    expect(finish).toHaveLength(20);
+    two.line(callLine(10));
     await settle();
-    expect(door.wrote.at(-1)).toMatchObject({ id: 'later', result: {} });
+    expect(two.wrote).toMatchObject([{ id: 10, error: { code: -32010, message: expect.stringContaining('20 calls of this agent') } }]);
+    // Closed, but its calls have not ended: their places stay taken until they do.
+    one.session.close();
+    await settle();
+    expect(places.take()).toBe(false);
+    for (const end of finish) end();
+    await settle();
+    for (let place = 0; place < 20; place += 1) expect(places.take()).toBe(true);
+    expect(places.take()).toBe(false);
+    for (let place = 0; place < 20; place += 1) places.give();
+
+    const three = await openInitialized(places);
+    three.line(callLine(1));
+    three.session.close();
+    await settle();
+    for (let place = 0; place < 20; place += 1) expect(places.take()).toBe(true);
+    expect(places.take()).toBe(false);
   });
 
   test('violations are counted by kind and reported once each', async () => {

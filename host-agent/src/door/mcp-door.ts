@@ -4,11 +4,11 @@ import type { CallToolResult, JSONRPCMessage, ListToolsResult, Transport } from 
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
 import type { Tool, ToolReply } from '../tools/tool.ts';
+import type { CallPlaces } from './agent-budget.ts';
 import type { ClientInfo } from './client-info.ts';
-import { readRpc, rpcError, RPC_BUSY, RPC_INTERNAL, RPC_INVALID_PARAMS, RPC_PARSE, type RpcId, type RpcRequest } from './json-rpc.ts';
+import { readRpc, rpcError, RPC_INTERNAL, RPC_INVALID_PARAMS, RPC_PARSE, type RpcId, type RpcRequest } from './json-rpc.ts';
 import { listTools } from './list-tools.ts';
 import { openSessionGate } from './session-gate.ts';
-import { openTokenBucket } from './token-bucket.ts';
 import type { TraceParent } from './trace-parent.ts';
 import { openViolationCount, type Violation } from './violation-count.ts';
 
@@ -37,8 +37,6 @@ export type CallMeta = {
 /** The stream below. `send` is false when the peer does not read and the unsent queue is full. */
 export type DoorTransport = {
   readonly send: (message: JsonValue) => boolean;
-  /** Read nothing for so long: a flood then waits in the peer's own socket buffer. */
-  readonly pause: (ms: number) => void;
   readonly close: () => void;
 };
 
@@ -59,15 +57,11 @@ export type McpSession = {
 export type DoorLimits = {
   /** Tool calls at one time. */
   readonly calls: number;
-  /** Messages a second, and at once. */
-  readonly perSecond: number;
-  readonly burst: number;
-  readonly pauseMs: number;
   readonly subscriptions: number;
   readonly reportEveryMs: number;
 };
 
-const LIMITS: DoorLimits = { calls: 16, perSecond: 50, burst: 200, pauseMs: 250, subscriptions: 4, reportEveryMs: 60_000 };
+const LIMITS: DoorLimits = { calls: 16, subscriptions: 4, reportEveryMs: 60_000 };
 
 const INSTRUCTIONS = `Your hands on a Holdfast machine. Each call is judged, runs in a sandbox of its own and is recorded.
 A refusal names the missing capability: ask for it with authority.request, then go on with other work; an operator decides.
@@ -77,15 +71,16 @@ export type McpDoorOptions = {
   readonly version: string;
   /** Milliseconds of a clock that nobody can set back. */
   readonly now: () => number;
+  /** Shared by all sessions of the agent. */
+  readonly places: CallPlaces;
   readonly limits?: DoorLimits;
 };
 
 /** One connection's MCP: 2026-07-28 and, for older clients, the 2025 revisions. */
 export function openMcpSession(handlers: SessionHandlers, transport: DoorTransport, options: McpDoorOptions): McpSession {
-  const { version, now, limits = LIMITS } = options;
-  const bucket = openTokenBucket(limits, now());
+  const { version, now, places, limits = LIMITS } = options;
   const violations = openViolationCount(handlers.onViolation, limits.reportEveryMs);
-  const gate = openSessionGate(limits.calls, violate, handlers.onClient);
+  const gate = openSessionGate({ calls: limits.calls, places }, violate, handlers.onClient);
   const servers = new Set<Server>();
   let open = true;
   let ending = false;
@@ -104,6 +99,7 @@ export function openMcpSession(handlers: SessionHandlers, transport: DoorTranspo
     if (!open) return;
     open = false;
     void stdio.close();
+    gate.close();
     violations.flush();
     transport.close();
   }
@@ -144,7 +140,7 @@ export function openMcpSession(handlers: SessionHandlers, transport: DoorTranspo
   }
 
   async function carryOut(id: RpcId, signal: AbortSignal): Promise<CallToolResult> {
-    const call = gate.callOf(id);
+    const call = gate.begin(id);
     if (call === undefined) throw new ProtocolError(RPC_INTERNAL, 'the call was not kept');
     try {
       const reply = await handlers.call(call.tool, call.args, { trace: call.trace, signal });
@@ -156,7 +152,7 @@ export function openMcpSession(handlers: SessionHandlers, transport: DoorTranspo
       throw new ProtocolError(RPC_INTERNAL, 'a fault in Holdfast stopped the call; what is known of it is in the ledger');
     } finally {
       // A cancelled call gets no reply (MCP, cancellation); its place is free when it has really ended, not before.
-      if (signal.aborted) {
+      if (signal.aborted || !open) {
         gate.settle(id);
         closeWhenAnswered();
       }
@@ -176,13 +172,6 @@ export function openMcpSession(handlers: SessionHandlers, transport: DoorTranspo
   function receive(value: JsonValue): void {
     if (!open) return;
     const message = readRpc(value);
-    if (!bucket.take(now())) {
-      violate('too many messages');
-      transport.pause(limits.pauseMs);
-      const id = message.kind === 'request' ? message.request.id : null;
-      if (id !== null) send(rpcError(id, RPC_BUSY, `more than ${limits.perSecond} messages a second: send fewer`));
-      return;
-    }
     switch (message.kind) {
       case 'request':
         return deliverRequest(message.request);
@@ -199,8 +188,7 @@ export function openMcpSession(handlers: SessionHandlers, transport: DoorTranspo
 
   function unreadable(why: string): void {
     violate('malformed message');
-    if (bucket.take(now())) send(rpcError(null, RPC_PARSE, why));
-    else transport.pause(limits.pauseMs);
+    send(rpcError(null, RPC_PARSE, why));
   }
 
   function toolsChanged(): void {

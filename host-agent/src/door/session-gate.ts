@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
+import type { CallPlaces } from './agent-budget.ts';
 import { clientOfEnvelope, clientOfInitialize, hasEnvelope, hasPartOfEnvelope, type ClientInfo } from './client-info.ts';
 import { isObject, rpcError, RPC_BUSY, RPC_INVALID_PARAMS, RPC_INVALID_REQUEST, RPC_NO_METHOD } from './json-rpc.ts';
 import type { RpcId, RpcNotification, RpcRequest } from './json-rpc.ts';
@@ -15,11 +16,14 @@ export type SessionGate = {
   /** The reply to a request that goes no further; null for one that does, which is then in flight. */
   readonly refuse: (request: RpcRequest) => JsonObject | null;
   readonly passes: (notification: RpcNotification) => boolean;
-  readonly callOf: (id: RpcId) => PendingCall | undefined;
+  /** From here on the call keeps its place until it is settled, also when the session closes before. */
+  readonly begin: (id: RpcId) => PendingCall | undefined;
   /** Answered, or ended without an answer: id and place are free again. */
   readonly settle: (id: RpcId) => void;
   /** Nothing is being answered. */
   readonly idle: () => boolean;
+  /** What has not begun never will. */
+  readonly close: () => void;
 };
 
 // All there are. What is not named here, `__proto__` included, reaches no table of methods.
@@ -40,9 +44,17 @@ const NOTIFICATIONS: ReadonlySet<string> = new Set([
   'notifications/roots/list_changed',
 ]);
 
-export function openSessionGate(maxCalls: number, violate: (why: Violation) => void, introduce: (client: ClientInfo) => void): SessionGate {
+/** `calls`: of this session at one time. `places`: of its agent, whichever the session. */
+export type GateLimits = { readonly calls: number; readonly places: CallPlaces };
+
+export function openSessionGate(
+  { calls: maxCalls, places }: GateLimits,
+  violate: (why: Violation) => void,
+  introduce: (client: ClientInfo) => void,
+): SessionGate {
   const inFlight = new Set<RpcId>();
   const calls = new Map<RpcId, PendingCall>();
+  const begun = new Set<RpcId>();
   let initialized = false;
   let introduced = false;
 
@@ -109,6 +121,10 @@ export function openSessionGate(maxCalls: number, violate: (why: Violation) => v
     if (calls.size >= maxCalls) {
       return refused('too many calls at once', rpcError(id, RPC_BUSY, `${maxCalls} calls are running: wait for one of them to end`));
     }
+    if (!places.take()) {
+      const reply = rpcError(id, RPC_BUSY, `${places.most} calls of this agent are running: wait for one of them to end`);
+      return refused('too many calls at once', reply);
+    }
     calls.set(id, { tool: name, args: freeze(args), trace: readTraceParent(params) });
     return null;
   }
@@ -124,14 +140,24 @@ export function openSessionGate(maxCalls: number, violate: (why: Violation) => v
     return !inFlight.has(about) || calls.has(about);
   }
 
+  function settle(id: RpcId): void {
+    inFlight.delete(id);
+    begun.delete(id);
+    if (calls.delete(id)) places.give();
+  }
+
   return {
     idle: () => inFlight.size === 0,
     refuse,
     passes,
-    callOf: (id) => calls.get(id),
-    settle: (id) => {
-      inFlight.delete(id);
-      calls.delete(id);
+    begin: (id) => {
+      const call = calls.get(id);
+      if (call !== undefined) begun.add(id);
+      return call;
+    },
+    settle,
+    close: () => {
+      for (const id of [...calls.keys()]) if (!begun.has(id)) settle(id);
     },
   };
 }

@@ -11,6 +11,7 @@ export type Violation =
   | 'call before initialize'
   | 'initialize twice'
   | 'too many messages'
+  | 'too many bytes'
   | 'too many calls at once'
   | 'line too slow'
   | 'replies not read';

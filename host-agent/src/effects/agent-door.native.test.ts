@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Client, type JSONRPCMessage, type Transport } from '@modelcontextprotocol/client';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, fork, spawn, type ChildProcess } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -517,7 +517,43 @@ describe('a hostile peer costs little and hurts nobody else', () => {
     await until(() => seen.closed === 1);
     expect(sent).toBeGreaterThan(2000);
     expect(seen.violations).toStrictEqual([['too many messages', expect.any(Number)]]);
-    expect(seen.violations[0]![1]).toBeGreaterThan(500);
+    // The lines that waited, at fifty a second; the others wait in the peer's own buffers.
+    expect(seen.violations[0]![1]).toBeGreaterThan(20);
+    expect(seen.violations[0]![1]).toBeLessThan(1000);
+    door.close();
+  });
+
+  test('a new connection does not begin with a new allowance', async () => {
+    const { path, door } = await serve();
+    const pings = (from: number, count: number): string =>
+      Array.from({ length: count }, (_, i) => `{"jsonrpc":"2.0","id":${from + i},"method":"ping"}\n`).join('');
+    const first = await open(path);
+    first.resume();
+    first.write(INITIALIZE + pings(1, 210));
+    await wait(100);
+    first.destroy();
+    const start = performance.now();
+    const second = await open(path);
+    const { lines } = listen(second);
+    second.write(INITIALIZE + pings(1, 25));
+    await until(() => lines.length === 26);
+    expect(performance.now() - start).toBeGreaterThan(400);
+    door.close();
+  });
+
+  test('what is pipelined waits and is answered, also after the client has finished writing', async () => {
+    const { path, seen, door } = await serve({ lineMs: 300 });
+    const socket = await open(path);
+    const { lines, ended } = listen(socket);
+    const pings = Array.from({ length: 230 }, (_, i) => `{"jsonrpc":"2.0","id":${i + 1},"method":"ping"}\n`);
+    // Half a line at the end of the burst: that it is not read for a while is not the peer's slowness.
+    socket.write(`${INITIALIZE}${pings.join('')}{"jsonrpc":"2.0",`);
+    await wait(200);
+    socket.end('"id":"last","method":"ping"}\n');
+    await ended;
+    expect(lines).toHaveLength(232);
+    expect(JSON.parse(lines.at(-1)!)).toMatchObject({ id: 'last', result: {} });
+    expect(seen.violations.map(([why]) => why)).toStrictEqual(['too many messages']);
     door.close();
   });
 
@@ -537,4 +573,59 @@ describe('a hostile peer costs little and hurts nobody else', () => {
     expect(seen.opened.length + refused).toBe(200);
     expect(seen.refused.map(([why]) => why)).toContain('too many connections a second');
   });
+});
+
+describe('lines made to exhaust the heap (B05, B06)', () => {
+  const role = new URL('./testdata/door-role.ts', import.meta.url);
+  const children: ChildProcess[] = [];
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+  });
+
+  const call = (args: string): string => `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"fs.read","arguments":${args}}}\n`;
+  const MIB = 1_048_576;
+
+  test.each([
+    ['1 MiB of small arrays', () => call(`{"path":[${'[[0]],'.repeat((MIB - 200) / 6)}0]}`)],
+    ['1 MiB of empty objects', () => call(`{"path":[${'{},'.repeat((MIB - 200) / 3)}0]}`)],
+    ['the most values that are read', () => call(`{"path":[${'[0],'.repeat(1990)}0]}`).replace('"id":1', `"id":${Math.floor(Math.random() * 1e9)}`)],
+  ])('%s, from eight sessions for three seconds, in 96 MiB; another agent is answered', async (_, hostile) => {
+    const names = ['a', 'b'].map((name) => join(dir, name));
+    for (const name of names) mkdirSync(name);
+    const child = fork(role, [JSON.stringify(names.map((name) => [agent, name]))], { execArgv: ['--max-old-space-size=96'], silent: true });
+    children.push(child);
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    await Promise.race([new Promise((resolve) => child.once('message', resolve)), gone]);
+    const end = performance.now() + 3000;
+    let sent = 0;
+    async function attack(): Promise<void> {
+      while (performance.now() < end && child.exitCode === null && child.signalCode === null) {
+        const socket = connectSocket(join(names[0]!, 'mcp.sock'));
+        sockets.push(socket);
+        socket.on('error', () => {}).resume();
+        const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+        socket.write(INITIALIZE);
+        while (!socket.destroyed && performance.now() < end) {
+          sent += 1;
+          if (!socket.write(hostile())) await Promise.race([closed, new Promise((resolve) => socket.once('drain', resolve)), wait(500)]);
+          await wait(1);
+        }
+        socket.destroy();
+        await wait(50);
+      }
+    }
+    const attacks = Array.from({ length: 8 }, attack);
+    const other = await client(join(names[1]!, 'mcp.sock'));
+    const times: number[] = [];
+    while (performance.now() < end) {
+      const start = performance.now();
+      expect((await other.listTools()).tools).toHaveLength(1);
+      times.push(performance.now() - start);
+      await wait(50);
+    }
+    await Promise.all(attacks);
+    expect([child.exitCode, child.signalCode]).toStrictEqual([null, null]);
+    expect(sent).toBeGreaterThan(16);
+    expect(times.toSorted((x, y) => x - y)[Math.floor(times.length * 0.9)]!).toBeLessThan(500);
+  }, 20_000);
 });

@@ -3,6 +3,7 @@ import { lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { DeclaredAgent } from '../config/declared.ts';
+import { MESSAGE_LIMITS, openAgentBudget, type AgentBudget } from '../door/agent-budget.ts';
 import { admit, type AdmissionFacts, type Via } from '../door/agent-admission.ts';
 import { openMcpSession, type McpSession, type SessionHandlers } from '../door/mcp-door.ts';
 import { openTokenBucket } from '../door/token-bucket.ts';
@@ -53,6 +54,7 @@ export async function serveAgentDoor(
   const live = new Set<McpSession>();
   const refusals = openViolationCount(handlers.onRefused, REPORT_EVERY_MS);
   const accepting = openTokenBucket(ACCEPT, bootMillis());
+  const budget = openAgentBudget(bootMillis());
   const server = createServer({ allowHalfOpen: true });
   const path = await bindAtomically(server, dir);
 
@@ -74,7 +76,8 @@ export async function serveAgentDoor(
     }
     const admitted = admit(agent, peer);
     if (!admitted.ok) return refuseSocket(socket, admitted.error);
-    const session = openSession(socket, handlers.open({ ...peer, via: admitted.value.via }), version, times, () => live.delete(session));
+    const opened = handlers.open({ ...peer, via: admitted.value.via });
+    const session = openSession(socket, opened, budget, version, times, () => live.delete(session));
     live.add(session);
   });
 
@@ -102,31 +105,27 @@ export async function serveAgentDoor(
 function openSession(
   socket: Socket,
   handlers: ReturnType<DoorHandlers['open']>,
+  budget: AgentBudget,
   version: string,
   times: DoorTimes,
   onEnd: () => void,
 ): McpSession {
-  let pausedUntil = 0;
   let unread: NodeJS.Timeout | null = null;
-  let resuming: NodeJS.Timeout | null = null;
   let looking: NodeJS.Timeout | null = null;
   let line: NodeJS.Timeout | null = setTimeout(tooSlow, times.openingMs);
 
   function tooSlow(): void {
+    // Its rest waits behind a line that may not be read yet.
+    if (lines.waits()) {
+      line = setTimeout(tooSlow, times.lineMs);
+      return;
+    }
     session.violate('line too slow');
     session.close();
   }
 
   function readOn(): void {
-    const left = pausedUntil - bootMillis();
-    if (left <= 0) {
-      if (unread === null) socket.resume();
-      return;
-    }
-    resuming ??= setTimeout(() => {
-      resuming = null;
-      readOn();
-    }, left + 1);
+    if (unread === null) socket.resume();
   }
 
   const session = openMcpSession(
@@ -146,26 +145,37 @@ function openSession(
         }
         return true;
       },
-      pause: (ms) => {
-        pausedUntil = bootMillis() + ms;
-        socket.pause();
-        readOn();
-      },
       close: () => {
         // What was already written may still go out; a peer that does not take it holds the socket no longer than this.
         socket.end();
         setTimeout(() => socket.destroy(), 1000).unref();
       },
     },
-    { version, now: bootMillis },
+    { version, now: bootMillis, places: budget.calls },
   );
 
-  readJsonLines(socket, {
+  const lines = readJsonLines(socket, {
     maxBytes: MAX_LINE,
+    limits: MESSAGE_LIMITS,
+    waitFor: (bytes) => {
+      const { waitMs, over } = budget.charge(bootMillis(), bytes);
+      if (over !== null) session.violate(over);
+      return waitMs;
+    },
+    readOn,
     onValue: session.receive,
     onViolation: (why) => {
       session.unreadable(why);
       session.close();
+    },
+    onEnd: () => {
+      session.ended();
+      // What it asked for goes on for a client that has only finished writing, and is cancelled for one that is gone.
+      const look = (): void => {
+        if (hasHungUp(socket)) session.close();
+      };
+      look();
+      looking = setInterval(look, LOOK_MS);
     },
   });
   socket.on('data', (chunk: Buffer) => {
@@ -180,13 +190,6 @@ function openSession(
   socket.on('end', () => {
     if (line !== null) clearTimeout(line);
     line = null;
-    session.ended();
-    // What it asked for goes on for a client that has only finished writing, and is cancelled for one that is gone.
-    const look = (): void => {
-      if (hasHungUp(socket)) session.close();
-    };
-    look();
-    looking = setInterval(look, LOOK_MS);
   });
   socket.on('drain', () => {
     if (unread !== null) clearTimeout(unread);
@@ -194,7 +197,7 @@ function openSession(
     readOn();
   });
   socket.on('close', () => {
-    for (const timer of [line, unread, resuming, looking]) if (timer !== null) clearTimeout(timer);
+    for (const timer of [line, unread, looking]) if (timer !== null) clearTimeout(timer);
     session.close();
     onEnd();
     handlers.onClosed();

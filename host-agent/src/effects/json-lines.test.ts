@@ -41,6 +41,54 @@ const until = async (condition: () => boolean): Promise<void> => {
   expect(condition()).toBe(true);
 };
 
+describe('a line that has to wait', () => {
+  test('is not parsed before its time, nothing is read meanwhile, and the end comes after the last line', async () => {
+    const [mine, theirs] = await another();
+    const order: JsonValue[] = [];
+    const costs: number[] = [];
+    const reading = readJsonLines(mine, {
+      maxBytes: 1000,
+      waitFor: (bytes) => (costs.push(bytes), 60),
+      onValue: (value) => order.push(value),
+      onViolation: (reason) => order.push(reason),
+      onEnd: () => order.push('end'),
+    });
+    theirs.end('1\n[2]\n3\n');
+    await until(() => reading.waits());
+    expect(order).toEqual([]);
+    // Somebody else resumes the socket: nothing is lost, nothing comes early.
+    mine.resume();
+    await sleep(20);
+    expect([order, costs]).toEqual([[], [2]]);
+    await until(() => order.length === 4);
+    expect([order, costs]).toEqual([[1, [2], 3, 'end'], [2, 4, 2]]);
+  });
+
+  test('a broken one ends the connection when its time has come', async () => {
+    const [mine, theirs] = await another();
+    const order: JsonValue[] = [];
+    const asked = (bytes: number): number => (bytes === 2 ? 0 : 30);
+    readJsonLines(mine, { maxBytes: 1000, waitFor: asked, onValue: (value) => order.push(value), onViolation: (why) => order.push(why) });
+    theirs.write('1\nnope\n2\n');
+    await until(() => order.length === 2);
+    await until(() => mine.destroyed || mine.writableEnded);
+    expect(order).toEqual([1, expect.stringContaining('unknown word')]);
+  });
+
+  async function another(): Promise<[Socket, Socket]> {
+    // As at the door: who has said all is still answered.
+    const half = createServer({ allowHalfOpen: true });
+    await new Promise<void>((resolve) => half.listen(`${path}.half`, resolve));
+    const accepted = new Promise<Socket>((resolve) => half.once('connection', resolve));
+    const theirs = connect(`${path}.half`);
+    theirs.on('error', () => {});
+    const mine = await accepted;
+    half.close();
+    mine.on('error', () => {});
+    return [mine, theirs];
+  }
+});
+
 describe('reading', () => {
   test('lines come as values, however the bytes were cut', async () => {
     const bytes = Buffer.from('{"a":"é"}\n[1]\n"x"\n');
