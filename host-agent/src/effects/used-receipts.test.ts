@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmdirSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -40,6 +40,26 @@ test('what is forgotten is late, and the list does not grow for ever', () => {
     if (seq > 9) expect(used.use(seq - 9, seq + 1)).toBe(false);
   }
   expect(readFileSync(file, 'utf8').split('\n').length).toBeLessThan(1100);
+});
+
+test('a list that cannot be compacted stops calls, touches no other file, and goes on when it can be again', () => {
+  const used = open();
+  for (let seq = 1; seq <= 1000; seq += 1) expect(used.use(seq, 100)).toBe(true);
+  mkdirSync(`${file}.new`);
+  expect(() => used.use(1001, 100)).toThrow(/EISDIR/);
+  // Whoever opens files next gets the lowest numbers that are free.
+  const others = [0, 1, 2].map((n) => openSync(join(dir, `other${n}`), 'w'));
+  expect(() => used.use(1002, 100)).toThrow(/EISDIR/);
+  rmdirSync(`${file}.new`);
+  expect([used.use(1003, 100), used.use(7, 100)]).toEqual([true, false]);
+  for (const [n, other] of others.entries()) {
+    writeSync(other, 'x');
+    closeSync(other);
+    expect(readFileSync(join(dir, `other${n}`), 'utf8')).toBe('x');
+  }
+  used.close();
+  const again = open();
+  expect([again.use(1, 100), again.use(1003, 100), again.use(1004, 100)]).toEqual([false, false, true]);
 });
 
 test('a list that cannot be read stops the runner instead of making receipts new', () => {

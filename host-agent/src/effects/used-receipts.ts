@@ -28,17 +28,26 @@ export function openUsedReceipts(file: string, now: () => number): UsedReceipts 
     const at = now();
     for (const [seq, notAfter] of used) if (notAfter <= at) used.delete(seq);
     // Complete under another name first: a crash in between leaves the old list, which is the longer one.
-    writeFileSync(`${file}.new`, [...used].map(([seq, notAfter]) => `${seq} ${notAfter}\n`).join(''), { mode: 0o600 });
-    renameSync(`${file}.new`, file);
-    return openSync(file, 'a', 0o600);
+    const fresh = openSync(`${file}.new`, 'w', 0o600);
+    try {
+      writeFileSync(fresh, [...used].map(([seq, notAfter]) => `${seq} ${notAfter}\n`).join(''));
+      // Nothing can fail after this: were it written on in the file that has lost its name, receipts would be new after a restart.
+      renameSync(`${file}.new`, file);
+    } catch (fault) {
+      closeSync(fresh);
+      throw fault;
+    }
+    return fresh;
   }
 
   return {
     use(seq, notAfter) {
       if (used.has(seq)) return false;
       if (written >= COMPACT_AT) {
-        closeSync(fd);
+        // Closed only when there is a new one: the number of a closed descriptor soon means another file.
+        const old = fd;
         fd = rewrite();
+        closeSync(old);
         written = 0;
       }
       if (used.size >= MOST) throw new Error(`cannot remember more than ${MOST} receipts`);
