@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { parseStrictJson } from '../door/strict-json.ts';
-import type { JsonObject } from '../ledger/entry.ts';
+import type { JsonObject, JsonValue } from '../ledger/entry.ts';
 import { isObject } from '../ledger/shape.ts';
 
 /** What call-enter and call-init told on descriptor 3 (native/call-report.h). */
@@ -27,14 +27,18 @@ export function readCallReport(text: string): CallReport {
     const o = objectOf(line);
     if (o === null) continue;
     if (typeof o['label'] === 'string') label = o['label'];
-    if (typeof o['skipped'] === 'string') skipped.push({ path: o['skipped'], errno: String(o['errno']) });
+    if (typeof o['skipped'] === 'string') skipped.push({ path: o['skipped'], errno: textOf(o['errno']) });
     else if (typeof o['exit'] === 'number') end = { exit: o['exit'] };
     else if (typeof o['signal'] === 'string') end = { signal: o['signal'] };
     else if (o['deadline'] === true) end = { deadline: true };
-    else if (typeof o['error'] === 'string') end = { error: o['error'], errno: String(o['errno'] ?? '') };
+    else if (typeof o['error'] === 'string') end = { error: o['error'], errno: textOf(o['errno']) };
     else if (label !== null) end = 'unknown';
   }
   return { skipped, label, end };
+}
+
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function objectOf(line: string): JsonObject | null {

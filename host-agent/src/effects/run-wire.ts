@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import { constants } from 'node:os';
 import { accept, refuse, type Result } from '../identity/result.ts';
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
+import { isObject } from '../ledger/shape.ts';
 import type { Observed, RunResult } from '../sandbox/permit.ts';
 
-// How a finished call travels from runner to holdfastd: the fields of RunResult, output in base64.
+// How an answer travels from runner to holdfastd: a refusal, or the fields of RunResult with output in base64.
 
 /** Kept of each stream at most, so that an answer with both fits one line of 1 MiB. */
 export const KEPT_MAX = 380 * 1024;
@@ -16,30 +18,68 @@ export function printRunResult(result: RunResult): JsonObject {
   };
 }
 
-/** A runner has its agent's uid: what it says of a call is checked for form, and believed no further than what it observed. */
-export function parseRunResult(value: JsonValue | undefined): Result<RunResult> {
+/** A kernel's longest label; call-init reads no more of it. */
+const LABEL_MAX = 1023;
+const ERROR_FORM = /^[a-z_]{1,32}$/;
+const MESSAGE_MAX = 8192;
+/** What call-init can name: those with a name of their own, and the kernel's real-time signals by number. */
+const SIGNALS: ReadonlySet<string> = new Set([
+  ...Object.keys(constants.signals),
+  ...Array.from({ length: 33 }, (_, n) => `SIG${n + 32}`),
+]);
+
+/** `result`: what the call came to, or the refusal to run it as `CODE: MESSAGE`. */
+export type RunAnswer = { readonly id: number; readonly result: Result<RunResult> };
+
+/**
+ * A runner has its agent's uid: what it says of a call is checked for form, and believed no further than what it observed. Null for
+ * what is no answer: then nothing that comes from there can be related to a call.
+ */
+export function parseRunAnswer(value: JsonValue): RunAnswer | null {
+  if (!isObject(value)) return null;
+  const { id, ok, error, message } = value;
+  if (!isCount(id)) return null;
+  if (ok === true) {
+    const result = parseRunResult(value['result']);
+    return result === null ? null : { id, result: accept(result) };
+  }
+  if (ok !== false || typeof error !== 'string' || !ERROR_FORM.test(error)) return null;
+  if (typeof message !== 'string' || message.length > MESSAGE_MAX) return null;
+  return { id, result: refuse(`${error}: ${message}`) };
+}
+
+function parseRunResult(value: JsonValue | undefined): RunResult | null {
   const o = fieldsOf(value);
   const dropped = fieldsOf(o['dropped']);
   const exit = parseExit(fieldsOf(o['exit']));
   const observed = parseObserved(fieldsOf(o['observed']));
   const { deadline, stdout, stderr, label } = o;
-  if (exit === null || observed === null || typeof deadline !== 'boolean' || typeof label !== 'string') return broken();
-  if (typeof stdout !== 'string' || typeof stderr !== 'string') return broken();
-  if (!isCount(dropped['stdout']) || !isCount(dropped['stderr'])) return broken();
-  return accept({
+  if (exit === null || observed === null || typeof deadline !== 'boolean' || typeof label !== 'string') return null;
+  const out = bytesOf(stdout);
+  const err = bytesOf(stderr);
+  if (out === null || err === null || label.length > LABEL_MAX) return null;
+  if (!isCount(dropped['stdout']) || !isCount(dropped['stderr'])) return null;
+  return {
     exit,
     deadline,
-    stdout: new Uint8Array(Buffer.from(stdout, 'base64')),
-    stderr: new Uint8Array(Buffer.from(stderr, 'base64')),
+    stdout: out,
+    stderr: err,
     dropped: { stdout: dropped['stdout'], stderr: dropped['stderr'] },
     label,
     observed,
-  });
+  };
+}
+
+function bytesOf(value: JsonValue | undefined): Uint8Array | null {
+  if (typeof value !== 'string') return null;
+  const bytes = Buffer.from(value, 'base64');
+  return bytes.length <= KEPT_MAX && bytes.toString('base64') === value ? new Uint8Array(bytes) : null;
 }
 
 function parseExit(o: JsonObject): RunResult['exit'] | null {
-  if (isCount(o['code'])) return { code: o['code'] };
-  return typeof o['signal'] === 'string' ? { signal: o['signal'] } : null;
+  const { code, signal } = o;
+  if (signal === undefined) return isCount(code) && code <= 255 ? { code } : null;
+  return code === undefined && typeof signal === 'string' && SIGNALS.has(signal) ? { signal } : null;
 }
 
 function parseObserved(o: JsonObject): Observed | null {
@@ -51,13 +91,9 @@ function parseObserved(o: JsonObject): Observed | null {
 }
 
 function fieldsOf(value: JsonValue | undefined): JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
+  return isObject(value) ? value : {};
 }
 
 function isCount(value: JsonValue | undefined): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
-
-function broken(): Result<RunResult> {
-  return refuse('cannot read the runner\'s answer: a field has the wrong form');
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { connect, type Socket } from 'node:net';
 import { refuse, type Result } from '../identity/result.ts';
-import type { JsonObject, JsonValue } from '../ledger/entry.ts';
+import type { JsonValue } from '../ledger/entry.ts';
 import type { Receipt } from '../ledger/receipt.ts';
 import type { Permit, RunResult } from '../sandbox/permit.ts';
 import { MAX_LINE, readJsonLines, writeJsonLine } from './json-lines.ts';
-import { parseRunResult } from './run-wire.ts';
+import { parseRunAnswer } from './run-wire.ts';
 
 export type RunnerConnection = {
   /**
@@ -36,17 +36,24 @@ export function connectRunner(path: string): RunnerConnection {
     let why = 'it closed the connection';
     opened.on('error', (fault) => (why = fault.message));
     opened.on('close', () => socket === opened && lose(why));
-    readJsonLines(opened, { maxBytes: MAX_LINE, onValue: (value) => answer(value, opened), onViolation: (reason) => (why = reason) });
+    readJsonLines(opened, {
+      maxBytes: MAX_LINE,
+      onValue: (value) => answer(value, opened),
+      onViolation: (reason) => socket === opened && lose(reason),
+    });
     return opened;
   }
 
   function answer(value: JsonValue, from: Socket): void {
-    const o: JsonObject = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
-    const settle = typeof o['id'] === 'number' ? waiting.get(o['id']) : undefined;
-    // An answer that nobody waits for: the two sides no longer agree on which is which (B12).
-    if (settle === undefined) return void from.destroy();
-    waiting.delete(o['id'] as number);
-    settle(o['ok'] === true ? parseRunResult(o['result']) : refuse(`${String(o['error'])}: ${String(o['message'])}`));
+    const answered = parseRunAnswer(value);
+    const settle = answered === null || from !== socket ? undefined : waiting.get(answered.id);
+    // An answer without form, or that nobody waits for: the two sides no longer agree on which is which (B12).
+    if (answered === null || settle === undefined) {
+      from.destroy();
+      return void (socket === from && lose('it does not speak the protocol'));
+    }
+    waiting.delete(answered.id);
+    settle(answered.result);
   }
 
   return {
