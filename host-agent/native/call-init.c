@@ -124,17 +124,19 @@ static void refuse_if_failed(int failed) {
 // Every process of the namespace but this one. A fork that races it finds the signal pending and does not happen.
 static void kill_all(void) { kill(-1, SIGKILL); }
 
-// Reaps what has ended, orphans too. True when the command is among them.
-static bool reap(pid_t command, int *status) {
-  bool ended = false;
-  int s;
-  for (pid_t p; (p = waitpid(-1, &s, WNOHANG)) > 0;) {
-    if (p == command) {
-      *status = s;
-      ended = true;
-    }
+// Between two looks at the clock. Without a bound, a command whose orphans end as fast as they are reaped would keep us from it.
+#define REAP_AT_ONCE 64
+
+enum reaped { NONE_LEFT, MORE, COMMAND };
+
+// Reaps what has ended, orphans too.
+static enum reaped reap(pid_t command, int *status) {
+  for (int n = 0; n < REAP_AT_ONCE; n += 1) {
+    pid_t p = waitpid(-1, status, WNOHANG);
+    if (p <= 0) return NONE_LEFT;
+    if (p == command) return COMMAND;
   }
-  return ended;
+  return MORE;
 }
 
 int main(int argc, char **argv) {
@@ -168,8 +170,10 @@ int main(int argc, char **argv) {
       {.fd = REPORT_FD, .events = 0},  // a hang-up is always told
       {.fd = failed, .events = POLLIN},
   };
+  enum reaped reaped = NONE_LEFT;
   for (;;) {
-    if (poll(fds, 4, -1) < 0) {
+    // What was left over is told by no further signal.
+    if (poll(fds, 4, reaped == MORE ? 0 : -1) < 0) {
       if (errno == EINTR) continue;
       int error = errno;
       kill_all();
@@ -190,9 +194,15 @@ int main(int argc, char **argv) {
       fds[3].fd = -1;
     }
     struct signalfd_siginfo info;
-    while (read(children, &info, sizeof info) > 0) continue;
+    // Once: one signal stands for all that have ended so far, and a loop would have no end of its own either.
+    if (read(children, &info, sizeof info) < 0 && errno != EAGAIN && errno != EINTR) {
+      int error = errno;
+      kill_all();
+      refuse("signals", error);
+    }
     int status = 0;
-    if (!reap(command, &status)) continue;
+    reaped = reap(command, &status);
+    if (reaped != COMMAND) continue;
     kill_all();
     if (WIFSIGNALED(status)) {
       report_signal(label, WTERMSIG(status));
