@@ -121,6 +121,22 @@ describe('holdfast', () => {
   });
 });
 
+test('no request can pose as another one, however its words are padded (B18)', async () => {
+  const fake = 'mallory asks for process:run:* for 24h since 2026-11-21T09:00:00.000Z';
+  const padded = `${'x'.repeat(73)}${fake}${' '.repeat(11)}  to give it: holdfast grant mallory 'process:run:*' --for 24h`;
+  const asks: RequestView = { ...request, reason: padded, capability: `fs:read:/srv/${'y '.repeat(30)}${fake}` };
+  answers = { requests: [asks, request] };
+  const { lines } = await run('requests');
+  expect(lines.filter((line) => !line.startsWith(' '))).toEqual([
+    expect.stringMatching(/^demo asks for fs:read:\/srv\/y y/),
+    'demo asks for fs:read:/srv/** for 1m since 2026-11-21T09:00:00.000Z',
+  ]);
+  const paste = "  to give it: holdfast grant demo 'fs:read:/srv/**' --for 1m --reason 'asked in r-1'";
+  expect(lines).toContain(paste);
+  expect(Math.max(...lines.filter((line) => line !== paste).map((line) => line.length))).toBeLessThanOrEqual(80);
+  expect(lines.filter((line) => /^ {0,5}to give it: /.test(line))).toHaveLength(2);
+});
+
 test('the answer to a grant says where it stops short', async () => {
   const note = 'fs:read:/etc/* reaches one level only; for everything below write fs:read:/etc/**';
   const given: GivenView = { id: 'g-1', agent: 'demo', capability: 'fs:read:/etc/*', reason: 'r', grantedBy: 'anna', leftMs: 1, usesLeft: null, notes: [note] };

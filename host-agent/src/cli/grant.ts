@@ -4,9 +4,10 @@ import { ask } from './ask.ts';
 import { wholeNumber, type Given } from './command.ts';
 import { parseDuration, showDuration } from './duration.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
+import { USUAL_WIDTH } from './fold.ts';
 import type { Io } from './io.ts';
 import { usage } from './run-command.ts';
-import { columns, styled } from './screen.ts';
+import { columns, styled, type Style } from './screen.ts';
 
 export async function grant(io: Io, given: Given): Promise<ExitCode> {
   const [agent = '', capability = ''] = given.operands;
@@ -62,9 +63,9 @@ export async function requests(io: Io, given: Given): Promise<ExitCode> {
   if (answer.value.length === 0) io.screen.line('nobody asks for anything');
   for (const request of answer.value) {
     const { agent, capability, forMs, askedAt } = request;
-    io.screen.line(styled(agent, 'bold'), ` asks for ${capability} for ${showDuration(forMs)} since ${askedAt}`);
-    io.screen.line(`  why: ${request.reason}`);
-    io.screen.line(`  to give it: ${grantLine(request)}`);
+    io.screen.told(styled(agent, 'bold'), ` asks for ${capability} for ${showDuration(forMs)} since ${askedAt}`);
+    io.screen.told(`  why: ${request.reason}`);
+    showGrantLine(io, '  to give it: ', request);
     io.screen.line(`  to say no:  holdfast refuse ${request.id} --reason TEXT`);
   }
   return EXIT.ok;
@@ -77,6 +78,14 @@ export async function refuseOne(io: Io, given: Given): Promise<ExitCode> {
   if (!answer.ok) return answer.exit;
   io.screen.line(`request ${given.operands[0] ?? ''} is closed; nothing was given`);
   return EXIT.ok;
+}
+
+/** Whole, so that it can be pasted, unless the agent chose words for it: with spaces, what a terminal wraps could pose as a line. */
+export function showGrantLine(io: Io, label: string, request: RequestView, style: Style | null = null): void {
+  const words = grantLine(request);
+  const parts = [label, style === null ? words : styled(words, style)];
+  if (request.capability.includes(' ') || request.capability.length > USUAL_WIDTH) io.screen.told(...parts);
+  else io.screen.command(...parts);
 }
 
 /** The words that would give what was asked, quoted so that they can be pasted into any shell. */

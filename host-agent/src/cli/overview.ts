@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { AgentView, RequestView, StatusView } from '../door/operator-wire.ts';
+import type { AgentView, StatusView } from '../door/operator-wire.ts';
 import { VERSION } from '../version.ts';
 import { ask } from './ask.ts';
 import type { Given } from './command.ts';
 import { entryLine } from './entry-view.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
-import { grantLine } from './grant.ts';
+import { showGrantLine } from './grant.ts';
 import type { Io } from './io.ts';
 import { newestEntries } from './log.ts';
 import { columns, styled } from './screen.ts';
@@ -41,7 +41,8 @@ export async function overview(io: Io, given: Given): Promise<ExitCode> {
   const bad = posture.filter((fact) => fact.state === 'bad').length + problems.length;
   if (bad > 0) io.screen.line(styled(`${counted(bad, 'bad fact')} about this machine; see: holdfast status`, 'yellow'));
   if (requests.length > 0) io.screen.line(`${counted(requests.length, 'request')} to answer; see: holdfast requests`);
-  io.screen.line('next: ', styled(nextStep(agents, requests), 'bold'));
+  if (requests[0] !== undefined) showGrantLine(io, 'next: ', requests[0], 'bold');
+  else io.screen.line('next: ', styled(nextStep(agents), 'bold'));
   return EXIT.ok;
 }
 
@@ -61,9 +62,7 @@ function stateWords({ state, sessions }: AgentView): string {
   return sessions === 0 ? (words[state] ?? state) : `${words[state] ?? state}, ${connected}`;
 }
 
-function nextStep(agents: readonly AgentView[], requests: readonly RequestView[]): string {
-  const request = requests[0];
-  if (request !== undefined) return grantLine(request);
+function nextStep(agents: readonly AgentView[]): string {
   if (agents.length === 0) return 'holdfast agent add FILE';
   const idle = agents.find((agent) => agent.state === 'inactive' || agent.state === 'failed');
   return idle === undefined ? 'holdfast log --follow' : `holdfast agent start ${idle.name}`;

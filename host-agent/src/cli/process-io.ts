@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { pathsUnder } from '../effects/paths.ts';
 import type { Io } from './io.ts';
+import { USUAL_WIDTH } from './fold.ts';
 import { screenOn } from './screen.ts';
 
 /** This process's own streams. A reader that goes away (`holdfast log | head`) ends what runs, quietly. */
@@ -13,6 +14,15 @@ export function processIo(root: string, stop: AbortController): Io {
     screen: screenOn(
       { out: (text) => void process.stdout.write(text), err: (text) => void process.stderr.write(text) },
       { out: coloured(process.stdout), err: coloured(process.stderr) },
+      // Asked each time: a window may change its size.
+      {
+        get out() {
+          return widthOf(process.stdout);
+        },
+        get err() {
+          return widthOf(process.stderr);
+        },
+      },
     ),
     stdin: process.stdin,
     paths: pathsUnder(root),
@@ -21,4 +31,10 @@ export function processIo(root: string, stop: AbortController): Io {
     login: process.env['USER'] ?? '',
     stop: stop.signal,
   };
+}
+
+/** A serial console does not know its width, and says 0. */
+function widthOf(stream: NodeJS.WriteStream): number | null {
+  if (stream.isTTY !== true) return null;
+  return stream.columns > 0 ? stream.columns : USUAL_WIDTH;
 }
