@@ -70,7 +70,9 @@ for (let round = 0; round <= ROUNDS; round += 1) {
   for (const name of ['stock', 'ours'] as const) {
     const system = systems[name];
     if (round === 0) rmSync(system.options.dir, { recursive: true, force: true });
-    times[name].push(await timeOf(system));
+    const each = await timeOf(system);
+    if (process.env['SHOW'] !== undefined) console.error(name, round, each);
+    times[name].push(each);
   }
 }
 
