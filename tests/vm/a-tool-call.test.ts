@@ -3,7 +3,7 @@
 // thing that is not granted is refused, and teaches.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { callTools } from './door.ts';
-import { declare, holdfast, jsonLines, log, root } from './machine.ts';
+import { declare, holdfast, jsonLines, log, revokeAll, root } from './machine.ts';
 import { bringProbe, probed, stdout } from './probe.ts';
 
 const WORKER = 'name: worker\ntype: dev\n';
@@ -108,7 +108,9 @@ describe('what the type is denied', () => {
     expect(top).toMatchObject({ isError: true });
     expect(top!.text).toContain('fs:read:/usr/lib/systemd/system/**');
     holdfast("grant worker 'fs:read:/usr/lib/systemd/system/**' --for 5m --reason 'vm test'");
-    expect((await callTools('worker', [tree]))[0]).toMatchObject({ isError: false, text: expect.stringContaining('holdfastd') });
+    const [granted] = await callTools('worker', [tree]);
+    revokeAll('worker');
+    expect(granted).toMatchObject({ isError: false, text: expect.stringContaining('holdfastd') });
   });
 });
 

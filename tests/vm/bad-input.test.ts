@@ -48,7 +48,7 @@ describe('what an agent\'s client may send', () => {
     ['bytes that are no UTF-8', HOLE, /UTF-8/],
     ['a million open brackets', `${'['.repeat(1_000_000)}\n`, /deep|nest/i],
     ['a million open braces', `${'{"a":'.repeat(200_000)}\n`, /deep|nest/i],
-    ['a million keys', `{${Array.from({ length: 80_000 }, (_, i) => `"${i}":0`).join(',')}}\n`, /keys/],
+    ['a million keys', `{${Array.from({ length: 80_000 }, (_, i) => `"${i}":0`).join(',')}}\n`, /keys|values/],
     ['two equal keys', '{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}\n', /twice|duplicate|second/i],
   ];
   for (const [what, bytes, says] of unreadable) {

@@ -10,7 +10,7 @@ import { runCodex } from './clients/codex.ts';
 import { installClients } from './clients/install.ts';
 import { startModel } from './clients/model-server.ts';
 import { callTools } from './door.ts';
-import { holdfast, jsonLines, root } from './machine.ts';
+import { holdfast, jsonLines, revokeAll, root } from './machine.ts';
 
 const ITS_CONFIGURATION = '~/.cache/holdfast/machine/ssh_config';
 const document = readFileSync(join(repository, 'docs/first-agent.md'), 'utf8');
@@ -30,13 +30,10 @@ beforeAll(() => {
   writeFileSync(sshConfig, config);
   writeFileSync(join(work, 'client.py'), only('python'));
   // As after `make run`: no agent of that name, nothing in its workspace, no grant.
-  endGrants();
+  revokeAll('laptop');
   holdfast('agent remove laptop');
   root('rm -f /var/lib/holdfast-workspaces/laptop/client.py');
 });
-function endGrants(): void {
-  for (const grant of jsonLines<{ id: string; agent: string }>('grants').filter(({ agent }) => agent === 'laptop')) holdfast(`revoke ${grant.id}`);
-}
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
 /** One shell block, in a shell that knows the function of the first one. Answers what it printed. */
@@ -135,7 +132,7 @@ describe('docs/first-agent.md', () => {
   });
 
   it('leaves the agent as other tests want it', async () => {
-    endGrants();
+    revokeAll('laptop');
     expect(holdfast('agent add - --replace', 'alice', 'name: laptop\ntype: task\n')).toMatchObject({ status: 0 });
     const [list, read] = await callTools('laptop', [
       { tool: 'fs.list', args: { path: '/workspace' } },

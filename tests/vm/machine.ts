@@ -88,3 +88,8 @@ export function declare(file: string): void {
   const added = holdfast('agent add - --replace', 'alice', file);
   if (added.status !== 0) throw new Error(`cannot declare an agent: ${added.stderr}${added.stdout}`);
 }
+
+/** A call ends with the grants it could use, so one that a test leaves behind would end another test's calls. */
+export function revokeAll(agent: string): void {
+  for (const { id } of jsonLines<{ id: string; agent: string }>('grants').filter((grant) => grant.agent === agent)) holdfast(`revoke ${id}`);
+}

@@ -4,7 +4,7 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { callTools, openDoor, type Door, type ToolAnswer } from './door.ts';
 import { withDropIn } from './guards.ts';
-import { asRoot, declare, head, holdfast, log, logSince, mainPid, root, until, type LogLine } from './machine.ts';
+import { asRoot, declare, head, holdfast, log, logSince, mainPid, revokeAll, root, until, type LogLine } from './machine.ts';
 
 const RUNNER = 'holdfast-runner@worker.service';
 const FILES = '/var/lib/holdfast-workspaces/worker';
@@ -13,6 +13,7 @@ let open: Door | null = null;
 
 beforeAll(async () => {
   declare('name: worker\ntype: dev\n');
+  revokeAll('worker');
   await callTools('worker', [{ tool: 'process.run', args: { program: 'true' } }]);
 });
 

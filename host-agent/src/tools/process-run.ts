@@ -96,7 +96,7 @@ function replyOf(program: string, ran: RunResult): ToolReply {
 }
 
 function endOf(program: string, ran: RunResult): string {
-  if (ran.deadline) return `${program} was removed at its deadline. Give it a larger timeout_ms, or less to do.`;
+  if (ran.deadline) return `${program} was removed at its deadline: its time limit, or the end of a grant that it could use. Give it a larger timeout_ms, or less to do.`;
   if ('signal' in ran.exit) return `${program} was ended by ${ran.exit.signal}.`;
   if (ran.exit.code === 127) return `${program} ended with exit code 127: usually there is no such program in the image.`;
   if (ran.exit.code === 126) return `${program} ended with exit code 126: usually it may not be executed.`;

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The README's five minutes, as they stand there: each `make vm-ssh` line is run as an operator would, and does what it says.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { repository } from '../../image/host/workplace.ts';
+import { as, jsonLines } from './machine.ts';
+
+const lines = readFileSync(join(repository, 'README.md'), 'utf8').split('\n');
+const commands = lines.flatMap((line) => /^make vm-ssh CMD=(?:'([^']*)'|"([^"]*)")/.exec(line)?.slice(1).find((command) => command !== undefined) ?? []);
+
+it('the tour: each command works, and the one that is refused says why', () => {
+  expect(commands.length).toBe(lines.filter((line) => line.includes('vm-ssh')).length);
+  expect(commands.length).toBeGreaterThan(6);
+  const beyond = commands.filter((command) => command.includes('fs:write:/etc/**'));
+  expect(beyond).toHaveLength(1);
+  for (const command of commands) {
+    const grant = jsonLines<{ id: string; agent: string }>('grants').find(({ agent }) => agent === 'demo')?.id ?? 'none';
+    const ran = as('alice', command.replace('GRANT', grant));
+    const told = `${command}: ${ran.stdout}${ran.stderr}`;
+    if (command === beyond[0]) {
+      expect(ran.status, told).toBe(1);
+      expect(ran.stderr, told).toMatch(/ceiling/);
+    } else {
+      expect(ran.status, told).toBe(0);
+    }
+  }
+  expect(jsonLines<{ agent: string }>('grants').filter(({ agent }) => agent === 'demo')).toEqual([]);
+});
