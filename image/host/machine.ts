@@ -186,14 +186,18 @@ function pinHostKey(machine: Machine): boolean {
   return true;
 }
 
-export function answersSsh(port: number): Promise<boolean> {
+/**
+ * Within `patienceMs`. QEMU takes the connection at once, for a machine that has no address yet too, and offers it again after seconds
+ * only, so a question asked too early is better asked anew. One at a time: sshd keeps out for a while who often leaves without a key.
+ */
+export function answersSsh(port: number, patienceMs = 1_000): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port });
     const say = (answer: boolean) => {
       socket.destroy();
       resolve(answer);
     };
-    socket.setTimeout(3000, () => say(false));
+    socket.setTimeout(patienceMs, () => say(false));
     socket.once('data', (bytes) => say(bytes.toString('latin1').startsWith('SSH-')));
     socket.once('error', () => say(false));
     socket.once('end', () => say(false));

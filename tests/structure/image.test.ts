@@ -65,13 +65,15 @@ describe('units', () => {
   it('are enabled by the preset exactly when they can be', () => {
     const preset = [...read('systemd/system-preset/00-holdfast.preset').matchAll(/^enable (\S+)$/gm)].map((m) => m[1]!);
     const ours = units.filter((u) => !u.includes('/') && settings(u, 'WantedBy').length > 0).sort();
-    expect(preset.filter((u) => u.startsWith('holdfast')).sort()).toEqual(ours);
+    for (const unit of ours) expect(preset).toContain(unit);
+    expect(preset.filter((u) => u.startsWith('holdfast')).sort()).toEqual(ours.filter((u) => u.startsWith('holdfast')));
     expect(read('systemd/system-preset/00-holdfast.preset').trimEnd().split('\n').at(-1)).toBe('disable *');
   });
 
-  it('meet each device once: what is left out first comes later, and the other way round', () => {
+  it('leave no device out: what is not met first comes later', () => {
     const matched = (unit: string, option: string) => [...read(`systemd/system/${unit}`).matchAll(new RegExp(`--subsystem-${option}=(\\S+)`, 'g'))].map((m) => m[1]!);
-    const first = matched('systemd-udev-trigger.service.d/10-holdfast.conf', 'match');
+    // Of PCI only a part comes first, so all of it comes again.
+    const first = matched('systemd-udev-trigger.service.d/10-holdfast.conf', 'match').filter((subsystem) => subsystem !== 'pci');
     expect(first).toContain('block');
     expect(matched('holdfast-coldplug.service', 'nomatch')).toEqual(first);
   });
