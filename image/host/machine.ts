@@ -18,6 +18,8 @@ export type MachineOptions = {
   /** Further raw SMBIOS type 11 strings. */
   readonly smbios?: readonly string[];
   readonly diskGiB?: number;
+  /** Raw files in `dir`, seen as disks before the machine's own. */
+  readonly otherDisks?: readonly string[];
   /** As this machine can when not said. */
   readonly accelerator?: Accelerator;
 };
@@ -75,7 +77,7 @@ async function bootsUnderKvm(image: string): Promise<boolean> {
 
 const FIRMWARE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
 
-function machineArguments(dir: string, accel: Accelerator, memoryMiB: number): string[] {
+function machineArguments(dir: string, accel: Accelerator, memoryMiB: number, otherDisks: readonly string[] = []): string[] {
   const file = (name: string) => join(dir, name);
   return [
     'qemu-system-x86_64',
@@ -84,6 +86,7 @@ function machineArguments(dir: string, accel: Accelerator, memoryMiB: number): s
     '-display', 'none', '-nodefaults', '-no-user-config', '-no-reboot',
     '-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${FIRMWARE}`,
     '-drive', `if=pflash,format=raw,unit=1,file=${file('firmware.vars')}`,
+    ...otherDisks.flatMap((raw, i) => ['-drive', `if=none,id=other${i},file=${file(raw)},format=raw`, '-device', `virtio-blk-pci,drive=other${i}`]),
     '-drive', `if=none,id=disk,file=${file('disk.qcow2')},format=qcow2,cache=writeback,discard=unmap`,
     '-device', 'virtio-blk-pci,drive=disk,bootindex=1',
     '-device', 'virtio-rng-pci',
@@ -108,7 +111,7 @@ export async function boot(options: MachineOptions): Promise<Machine> {
   const child = startInTools(
     [`${imageDir}`, dir],
     [
-      ...machineArguments(dir, accel, options.memoryMiB ?? 2048),
+      ...machineArguments(dir, accel, options.memoryMiB ?? 2048, options.otherDisks),
       // restrict=on: the guest reaches nothing outside; only our ssh comes in.
       '-netdev', `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${port}-:22`, '-device', 'virtio-net-pci,netdev=net,romfile=',
       '-chardev', `socket,id=monitor,path=${file('monitor.sock')},server=on,wait=off`, '-mon', 'chardev=monitor,mode=control',

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who owns the machine: nobody without a seed, the first seed for ever, and nobody through any other word in SMBIOS.
 // A machine of its own, booted four times on one disk.
-import { readFileSync, rmSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildImage } from '../../image/host/build-image.ts';
 import { boot, pause, pullPlug, ssh, waitForSsh, type Machine } from '../../image/host/machine.ts';
 import { keyPair, type Seed } from '../../image/host/seed.ts';
-import { cache } from '../../image/host/workplace.ts';
+import { cache, repository, runInTools } from '../../image/host/workplace.ts';
 
 const dir = join(cache, 'seed-machine');
 const key = (name: string) => keyPair(join(cache, 'keys'), `test-${name}`);
@@ -49,12 +49,12 @@ const HOSTILE: readonly { readonly name: string; readonly value: string; readonl
 let image: string;
 let machine: Machine | null = null;
 
-async function bootWith(seed: Seed | null, smbios: readonly string[] = []): Promise<Machine> {
+async function bootWith(seed: Seed | null, smbios: readonly string[] = [], otherDisks: readonly string[] = []): Promise<Machine> {
   if (machine !== null) {
     pullPlug(machine);
     await machine.exited;
   }
-  machine = await boot({ dir, image, seed, users, smbios });
+  machine = await boot({ dir, image, seed, users, smbios, otherDisks });
   return machine;
 }
 
@@ -108,9 +108,16 @@ describe('the first seed', () => {
     expect(ssh(machine!, 'mallory', 'true').stderr).toContain('Permission denied');
   });
 
-  it('stays the owner when another seed comes, and that is on record', async () => {
+  it('stays the owner when another seed comes, with a disk whose partitions nobody has claimed, and that is on record', async () => {
     ssh(machine!, 'root', 'sync');
-    await waitForSsh(await bootWith(MALLORY), 300);
+    const definitions = join(repository, 'rootfs-overlay/usr/lib/repart.d');
+    const making = ['systemd-repart', '--empty=create', '--size=1G', '--dry-run=no', '--offline=yes', `--definitions=${definitions}`, join(dir, 'foreign.raw')];
+    const log = openSync(join(dir, 'foreign.log'), 'w');
+    await runInTools([repository, dir], making, { log }).finally(() => closeSync(log));
+    await waitForSsh(await bootWith(MALLORY, [], ['foreign.raw']), 300);
+    // the control: it is there, met first, and its partitions have the names of ours
+    expect(ssh(machine!, 'root', 'lsblk -nro PARTLABEL /dev/vda').stdout.trim().split('\n')).toEqual(['holdfast-safe', 'holdfast-var']);
+    expect(ssh(machine!, 'root', 'findmnt -no SOURCE /run/holdfast-safe; findmnt -no SOURCE /var').stdout).toMatch(/^\/dev\/vdb\d+\n\/dev\/vdb\d+\n$/);
     expect((await settled('holdfast log --kind seed.ignored --json')).stdout).toContain('"ignored"');
     expect(ssh(machine!, 'mallory', 'holdfast version').stderr).toContain('Permission denied');
     expect(ssh(machine!, 'alice', 'holdfast version').status).toBe(0);
