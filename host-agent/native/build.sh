@@ -1,5 +1,6 @@
 #!/bin/sh
-# build.sh OUTDIR: compiles the native programs with `cc`. Needs a C library with its static form, and Node's headers from node_modules.
+# build.sh OUTDIR: compiles the native programs with `cc`. Needs a C library with its static form, Node's headers from node_modules, and
+# in OUTDIR the filters of system calls (host-agent/seccomp/write-filters.ts).
 # Nothing of the place or time of the build gets into the output. Does nothing when sources, flags and compiler are those of the last run.
 set -eu
 LC_ALL=C
@@ -25,6 +26,7 @@ static="$common -fPIE -static-pie"
 inputs=$(
   {
     cc --version
+    cat "$out/seccomp-filters.h"
     cd "$here"
     find . -type f \( -name '*.[ch]' -o -name build.sh \) | sort | xargs sha256sum
   } | sha256sum
@@ -37,12 +39,13 @@ cd "$here"
 # shellcheck disable=SC2086
 {
   cc $common -fPIC -fvisibility=hidden -shared -isystem "$headers" -o "$work/hostsys.node" hostsys.c
-  cc $static -o "$work/call-enter" call-enter.c cgroup-join.c json-out.c
-  cc $static -o "$work/call-init" call-init.c call-report.c label.c exec-command.c json-out.c
+  cc $static -o "$work/call-launch" call-launch.c launch/*.c signals.c json-out.c
+  cc $static -o "$work/container-enter" container-enter.c launch/refuse.c launch/standing.c signals.c json-out.c
+  cc $static -I "$out" -o "$work/call-init" call-init.c call-report.c label.c exec-command.c signals.c seccomp-filter.c terminal.c json-out.c
   cc $static -o "$work/file-tool" file-tool/*.c json-out.c
 }
-chmod 755 "$work/call-enter" "$work/call-init" "$work/file-tool"
+chmod 755 "$work/call-launch" "$work/container-enter" "$work/call-init" "$work/file-tool"
 chmod 644 "$work/hostsys.node"
 # Renamed into place, so that nobody ever runs a half-written program.
-for f in hostsys.node call-enter call-init file-tool; do mv -f "$work/$f" "$out/$f"; done
+for f in hostsys.node call-launch container-enter call-init file-tool; do mv -f "$work/$f" "$out/$f"; done
 echo "$inputs" >"$out/.inputs"

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // call-init: PID 1 of a call, the last program of ours before the command.
 //
-//   call-init --not-after BOOTMS --label LABEL --cwd DIR -- COMMAND ARG...
+//   call-init --not-after BOOTMS --label LABEL --filter NAME [--terminal COLUMNSxROWS] --cwd DIR -- COMMAND ARG...
 //
 // It keeps the promises of a permit from inside, so that they hold when the runner is stopped, hung or dead:
-// no command without the right label, nothing of the call after not-after, nothing of the call after the command's end.
+// no command without the right label and its filter of system calls, nothing of the call after not-after, nothing of the call after
+// the command's end.
 // Being PID 1 it cannot be signalled from inside the call, and its end is the end of every process of the namespace.
-// It forwards nothing and listens to nobody; the only ways out are the command's end, the deadline and the runner's end of the report.
+// It forwards nothing but the bytes of a terminal and listens to nobody; the only ways out are the command's end, the deadline and the runner's end of the report.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,8 @@
 #include "call-report.h"
 #include "exec-command.h"
 #include "label.h"
+#include "seccomp-filter.h"
+#include "terminal.h"
 
 #define REFUSED 125
 #define DEADLINE 124
@@ -42,6 +45,8 @@ _Noreturn static void refuse(const char *what, int error) {
 struct ask {
   int64_t not_after;
   const char *label;
+  const char *filter;
+  const char *terminal;
   const char *cwd;
   char **command;
 };
@@ -58,13 +63,18 @@ static struct ask parse(int argc, char **argv) {
       if (errno != 0 || *end != '\0' || value[0] < '0' || value[0] > '9') refuse("arguments", EINVAL);
     } else if (strcmp(argv[i], "--label") == 0) {
       ask.label = value;
+    } else if (strcmp(argv[i], "--filter") == 0) {
+      if (!seccomp_filter_known(value)) refuse("filter", EINVAL);
+      ask.filter = value;
+    } else if (strcmp(argv[i], "--terminal") == 0) {
+      ask.terminal = value;
     } else if (strcmp(argv[i], "--cwd") == 0) {
       ask.cwd = value;
     } else {
       refuse("arguments", EINVAL);
     }
   }
-  if (ask.not_after < 0 || ask.label == NULL || ask.cwd == NULL || i + 1 >= argc) refuse("arguments", EINVAL);
+  if (ask.not_after < 0 || ask.label == NULL || ask.filter == NULL || ask.cwd == NULL || i + 1 >= argc) refuse("arguments", EINVAL);
   ask.command = argv + i + 1;
   return ask;
 }
@@ -103,7 +113,7 @@ static pid_t start(const struct ask *ask, int *failed) {
   if (child < 0) refuse("fork", errno);
   if (child == 0) {
     struct failure failure = {0};
-    exec_command(ask->cwd, ask->command, &failure.what);
+    exec_command(ask->cwd, ask->filter, ask->command, &failure.what);
     failure.error = errno;
     ssize_t n = write(pipe_fds[1], &failure, sizeof failure);
     _exit(n == (ssize_t)sizeof failure ? REFUSED : REFUSED + 1);
@@ -140,9 +150,11 @@ static enum reaped reap(pid_t command, int *status) {
 }
 
 int main(int argc, char **argv) {
-  // All but 0, 1, 2: what bubblewrap left open, and the report, must not reach the command.
+  // All but 0, 1, 2: the report and whatever else was left open must not reach the command.
   if (syscall(SYS_close_range, REPORT_FD, ~0U, CLOSE_RANGE_CLOEXEC) < 0) _exit(REFUSED);
   if (fcntl(REPORT_FD, F_GETFD) < 0) _exit(REFUSED);
+  // Anywhere else its end would be the end of every process that its user may signal: of the whole machine, for root.
+  if (getpid() != 1) refuse("pid", EINVAL);
   label_read(label, sizeof label);
   struct ask ask = parse(argc, argv);
   if (!label_same(label, ask.label)) {
@@ -152,6 +164,7 @@ int main(int argc, char **argv) {
   // The command has our uid: without this it could trace PID 1, stop its clock and write the report.
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) refuse("dumpable", errno);
   umask(022);
+  if (ask.terminal != NULL && !terminal_open(ask.terminal)) refuse("terminal", errno);
   int timer = arm(ask.not_after);
   int children = watch_children();
   struct timespec now;
@@ -164,7 +177,7 @@ int main(int argc, char **argv) {
   int failed = -1;
   pid_t command = start(&ask, &failed);
 
-  struct pollfd fds[] = {
+  struct pollfd fds[4 + TERMINAL_FDS] = {
       {.fd = timer, .events = POLLIN},
       {.fd = children, .events = POLLIN},
       {.fd = REPORT_FD, .events = 0},  // a hang-up is always told
@@ -172,8 +185,9 @@ int main(int argc, char **argv) {
   };
   enum reaped reaped = NONE_LEFT;
   for (;;) {
+    terminal_await(fds + 4);
     // What was left over is told by no further signal.
-    if (poll(fds, 4, reaped == MORE ? 0 : -1) < 0) {
+    if (poll(fds, 4 + TERMINAL_FDS, reaped == MORE ? 0 : -1) < 0) {
       if (errno == EINTR) continue;
       int error = errno;
       kill_all();
@@ -193,6 +207,7 @@ int main(int argc, char **argv) {
       refuse_if_failed(failed);
       fds[3].fd = -1;
     }
+    terminal_move(fds + 4);
     struct signalfd_siginfo info;
     // Once: one signal stands for all that have ended so far, and a loop would have no end of its own either.
     if (read(children, &info, sizeof info) < 0 && errno != EAGAIN && errno != EINTR) {
@@ -204,6 +219,7 @@ int main(int argc, char **argv) {
     reaped = reap(command, &status);
     if (reaped != COMMAND) continue;
     kill_all();
+    terminal_drain();
     if (WIFSIGNALED(status)) {
       report_signal(label, WTERMSIG(status));
       _exit(128 + WTERMSIG(status));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a call tells the runner, on descriptor 3: JSON, one object a line, in this order.
 //
-//   {"skipped":PATH,"errno":NAME}       call-enter, any number: PATH could not be made visible
+//   {"skipped":PATH,"errno":NAME}       call-launch, any number: PATH could not be made visible
 //   {"label":LABEL}                     call-init: the label was right and the deadline is armed; the command starts now
 //   {"label":LABEL,"exit":N}            the command ended by itself; what it had left running was killed
 //   {"label":LABEL,"signal":"SIGKILL"}  a signal ended it

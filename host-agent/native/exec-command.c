@@ -4,11 +4,14 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "seccomp-filter.h"
+#include "signals.h"
+#include "terminal.h"
 
 extern char **environ;
 
@@ -32,17 +35,18 @@ static void exec_in_path(char **argv) {
   errno = error;
 }
 
-void exec_command(const char *cwd, char **argv, const char **what) {
-  struct sigaction fresh = {.sa_handler = SIG_DFL};
-  for (int s = 1; s <= SIGRTMAX; s++) sigaction(s, &fresh, NULL);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-
+void exec_command(const char *cwd, const char *filter, char **argv, const char **what) {
+  *what = "signals";
+  if (!signals_fresh()) return;
   *what = "session";
   if (setsid() < 0) return;
+  *what = "terminal";
+  if (!terminal_take()) return;
   *what = "cwd";
   if (chdir(cwd) < 0) return;
+  // Last: what comes before it, and PID 1, which outlives it, need not be allowed what the command is refused.
+  *what = "filter";
+  if (!seccomp_filter_load(filter)) return;
   *what = "command";
   if (argv[0][0] == '\0') errno = ENOENT;
   else if (strchr(argv[0], '/') != NULL) execve(argv[0], argv, environ);

@@ -4,16 +4,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildNative } from './build-once.ts';
+import { fileToolRig } from './testdata/under-filter.ts';
 
 const COUNT = Number(process.env['HOLDFAST_COUNT'] ?? 2000);
 
 let dir: string;
 let race: string;
-let fileTool: string;
+const { tool } = fileToolRig();
 
 beforeAll(() => {
-  fileTool = join(buildNative(), 'file-tool');
   dir = mkdtempSync(join(tmpdir(), 'holdfast-race-'));
   race = join(dir, 'race');
   execFileSync('cc', ['-std=c17', '-O1', '-Wall', '-Wextra', '-Werror', '-o', race, join(import.meta.dirname, 'testdata/race.c')]);
@@ -31,7 +30,7 @@ test('A10: a name that is flipped between directory and link never leads the fil
   // Control: in this very race an open without openat2 goes astray, so the race is a real one.
   expect(run('naive', 20_000).escapes).toBeGreaterThan(0);
 
-  const seen = run(fileTool, COUNT);
+  const seen = run(tool, COUNT);
   expect(seen).toMatchObject({ tries: COUNT, other: 0, escapes: 0 });
   // Both sides of the flip were met.
   expect(seen.done).toBeGreaterThan(0);

@@ -1,29 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawnSync } from 'node:child_process';
 import {
-  chmodSync, existsSync, linkSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, truncateSync,
+  chmodSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { buildNative } from './build-once.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { fileToolRig } from './testdata/under-filter.ts';
 
-let tool: string;
+const { tool, fresh } = fileToolRig();
 let dir: string;
 let root: string;
-
-beforeAll(() => {
-  tool = join(buildNative(), 'file-tool');
-});
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'holdfast-file-tool-'));
-  root = join(dir, 'root');
-  mkdirSync(root);
-  mkdirSync(join(dir, 'outside'));
-  writeFileSync(join(dir, 'outside/secret'), 'CANARY\n');
-});
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
+beforeEach(() => ({ dir, root } = fresh()));
 
 type Ran = { readonly status: number | null; readonly out: Buffer; readonly said: Record<string, unknown> };
 

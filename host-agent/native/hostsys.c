@@ -5,13 +5,17 @@
 #define NAPI_VERSION 8
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/netlink.h>
 #include <node_api.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -164,10 +168,107 @@ static napi_value notify(napi_env env, napi_callback_info info) {
   return v;
 }
 
+// The kernel's audit configuration: one question, its answers as they came (netlink(7) frames, aligned), the acknowledgement last.
+static napi_value auditAsk(napi_env env, napi_callback_info info) {
+  size_t count = 2, size;
+  napi_value args[2], v;
+  uint32_t type;
+  void *data;
+  bool ok;
+  struct {
+    struct nlmsghdr head;
+    uint8_t data[4096];
+  } question = {0};
+  // A list of rules comes as one frame a rule; a rule is 1040 bytes and its text.
+  static _Alignas(NLMSG_ALIGNTO) uint8_t answer[512 * 1024];
+  size_t length = 0;
+  const char *usage = "auditAsk(type, data)";
+  if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok || count < 2) return bad(env, usage);
+  if (napi_get_value_uint32(env, args[0], &type) != napi_ok || type > UINT16_MAX) return bad(env, usage);
+  if (napi_is_buffer(env, args[1], &ok) != napi_ok || !ok) return bad(env, usage);
+  napi_get_buffer_info(env, args[1], &data, &size);
+  if (size > sizeof question.data) return bad(env, usage);
+  memcpy(question.data, data, size);
+  question.head.nlmsg_len = NLMSG_LENGTH((uint32_t)size);
+  question.head.nlmsg_type = (uint16_t)type;
+  question.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  question.head.nlmsg_seq = 1;
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_AUDIT);
+  if (fd < 0) return fail(env, "socket(NETLINK_AUDIT)", errno);
+  struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+  // The kernel acknowledges within the call; status and rules come from a thread of its own, before or after that.
+  struct timeval patience = {.tv_sec = 5};
+  bool acknowledged = false, whole = type != AUDIT_GET && type != AUDIT_LIST_RULES;
+  int e = 0;
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0) e = errno;
+  else if (sendto(fd, &question, question.head.nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof kernel) < 0) e = errno;
+  while (e == 0 && !(acknowledged && whole)) {
+    struct sockaddr_nl from;
+    socklen_t from_size = sizeof from;
+    if (length + 16384 > sizeof answer) {
+      e = EMSGSIZE;
+      break;
+    }
+    ssize_t n = recvfrom(fd, answer + length, sizeof answer - length, 0, (struct sockaddr *)&from, &from_size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      e = errno;
+      break;
+    }
+    const struct nlmsghdr *head = (const struct nlmsghdr *)(answer + length);
+    if (from.nl_pid != 0 || !NLMSG_OK(head, (size_t)n)) continue;
+    if (head->nlmsg_type == NLMSG_ERROR) {
+      e = -((const struct nlmsgerr *)NLMSG_DATA(head))->error;
+      acknowledged = true;
+    } else if (head->nlmsg_type == NLMSG_DONE) {
+      whole = true;
+    } else {
+      length += NLMSG_ALIGN((size_t)n);
+      whole = whole || type == AUDIT_GET;
+    }
+  }
+  close(fd);
+  if (e != 0) return fail(env, "audit", e);
+  napi_create_buffer_copy(env, length, answer, NULL, &v);
+  return v;
+}
+
+// Reads what the kernel's audit stream holds now, frame after frame, until it is empty or the buffer has no room for another: answers
+// how many bytes. ENOBUFS is the kernel's word that it dropped some.
+static napi_value auditRead(napi_env env, napi_callback_info info) {
+  // AUDIT_MESSAGE_TEXT_MAX is 8560.
+  enum { LARGEST = 12288 };
+  size_t count = 2, size, length = 0;
+  napi_value args[2], v;
+  double wide;
+  void *data;
+  bool ok;
+  const char *usage = "auditRead(fd, buffer)";
+  if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok || count < 2) return bad(env, usage);
+  if (napi_get_value_double(env, args[0], &wide) != napi_ok || !(wide >= 0 && wide <= INT32_MAX)) return bad(env, usage);
+  if (napi_is_buffer(env, args[1], &ok) != napi_ok || !ok) return bad(env, usage);
+  napi_get_buffer_info(env, args[1], &data, &size);
+  while (length + LARGEST <= size) {
+    struct sockaddr_nl from = {0};
+    socklen_t from_size = sizeof from;
+    ssize_t n = recvfrom((int)wide, (uint8_t *)data + length, LARGEST, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &from_size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) break;
+    // What was read before is kept: the error is the socket's again next time, or its serial numbers tell.
+    if (n < 0 && length > 0) break;
+    if (n < 0) return fail(env, "recvfrom(audit)", errno);
+    // Only the kernel's own, and only whole ones.
+    if (from.nl_pid == 0 && n <= LARGEST && NLMSG_OK((struct nlmsghdr *)((uint8_t *)data + length), (size_t)n)) length += NLMSG_ALIGN((size_t)n);
+  }
+  napi_create_int64(env, (int64_t)length, &v);
+  return v;
+}
+
 #define FUNCTION(name) {#name, NULL, name, NULL, NULL, NULL, napi_default_method, NULL}
 NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {FUNCTION(peerCred),   FUNCTION(peerPidfd), FUNCTION(pidfdEnded), FUNCTION(hungUp),
-                                                FUNCTION(bootMillis), FUNCTION(pipeFds),   FUNCTION(notify)};
+                                                FUNCTION(bootMillis), FUNCTION(pipeFds),   FUNCTION(notify),
+                                                FUNCTION(auditAsk),   FUNCTION(auditRead)};
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
   return exports;
 }

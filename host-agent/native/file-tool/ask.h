@@ -9,6 +9,7 @@ struct ask {
   const char *path;  // relative to ROOT, plain: no empty, `.` or `..` segment; `.` alone is ROOT itself
   int option_count;
   char **options;
+  const char *const *flags;  // those of the operation: they have no value
 };
 
 const char *ask_text(const struct ask *ask, const char *name);
@@ -23,3 +24,14 @@ void op_search(const struct ask *ask);
 void op_write(const struct ask *ask);
 void op_mkdir(const struct ask *ask);
 void op_delete(const struct ask *ask);
+
+// On restore points (store.h).
+void op_point(const struct ask *ask);
+void op_points(const struct ask *ask);
+void op_diff(const struct ask *ask);
+void op_undo(const struct ask *ask);
+
+// Projects in and out (tar.h).
+void op_unpack(const struct ask *ask);
+void op_pack(const struct ask *ask);
+void op_lift(const struct ask *ask);

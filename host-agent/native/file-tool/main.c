@@ -9,7 +9,21 @@
 //                                                        a directory only with --recursive; records: `match` path line text; path relative to PATH, `.` for PATH
 //     write   --mode create|replace|append               content from stdin
 //     mkdir   [--parents]
-//     delete  [--recursive]
+//     delete  [--recursive] [--keep-time]                its directory keeps its time of change
+//     point   --store S --id I --of ROOT --call C --session N --tool T --at MS [--most-points N] [--most-bytes N] [--most-entries N]
+//                                                        keeps what PATH is now as restore point I (store.h)
+//     points  --store S                                  records: id of scope call session tool at entries bytes own unread moving
+//     diff    --store S --from I [--to I,I...] [--max N] [--max-text N] [--max-bytes N]
+//                                                        what changed since; records: op-diff.c
+//     undo    --store S --from I [--to I,I...] [--force] [--dry-run]
+//                                                        takes that back; records: restored|removed|left|conflict path why
+//     unpack  --from FILE [--most-entries N] [--most-bytes N] [--image] [--bundle NAME]
+//                                                        a tar archive into the directory PATH; records: left path why. With --image it is the
+//                                                        file system of a container, and its group may move it. A bundle of git becomes the
+//                                                        file NAME in PATH, which must be empty; without NAME it is only told
+//     pack    --to FILE [--most-entries N] [--most-bytes N]
+//                                                        the directory PATH as a tar archive; records: left path why
+//     lift    --to FILE [--most-bytes N]                 the file PATH, a bundle of git, as it is
 //
 // A record is its fields, each ended by a NUL byte: names are bytes that may hold anything else, newlines and invalid UTF-8 too,
 // and come as they are. Modes are octal, types file directory link fifo socket block character.
@@ -32,11 +46,14 @@
 #include "beneath.h"
 #include "fault.h"
 
+#define VALUES 10
+#define FLAGS 2
+
 struct operation {
   const char *name;
   void (*run)(const struct ask *ask);
-  const char *values[6];
-  const char *flags[2];
+  const char *values[VALUES];
+  const char *flags[FLAGS];
 };
 
 static const struct operation operations[] = {
@@ -46,7 +63,17 @@ static const struct operation operations[] = {
     {"search", op_search, {"--text", "--max-matches", "--max-files", "--max-bytes", "--max-depth", "--clip"}, {"--recursive"}},
     {"write", op_write, {"--mode"}, {0}},
     {"mkdir", op_mkdir, {0}, {"--parents"}},
-    {"delete", op_delete, {0}, {"--recursive"}},
+    {"delete", op_delete, {0}, {"--recursive", "--keep-time"}},
+    {"point",
+     op_point,
+     {"--store", "--id", "--of", "--call", "--session", "--tool", "--at", "--most-points", "--most-bytes", "--most-entries"},
+     {0}},
+    {"points", op_points, {"--store"}, {0}},
+    {"diff", op_diff, {"--store", "--from", "--to", "--max", "--max-text", "--max-bytes"}, {0}},
+    {"unpack", op_unpack, {"--from", "--most-entries", "--most-bytes", "--bundle"}, {"--image"}},
+    {"pack", op_pack, {"--to", "--most-entries", "--most-bytes"}, {0}},
+    {"lift", op_lift, {"--to", "--most-bytes"}, {0}},
+    {"undo", op_undo, {"--store", "--from", "--to"}, {"--force", "--dry-run"}},
 };
 
 static bool among(const char *name, const char *const *names, size_t count) {
@@ -58,8 +85,8 @@ static bool among(const char *name, const char *const *names, size_t count) {
 
 static void check_options(const struct operation *op, int count, char **options) {
   for (int i = 0; i < count;) {
-    if (among(options[i], op->flags, 2)) i += 1;
-    else if (among(options[i], op->values, 6) && i + 1 < count) i += 2;
+    if (among(options[i], op->flags, FLAGS)) i += 1;
+    else if (among(options[i], op->values, VALUES) && i + 1 < count) i += 2;
     else wrong_use("unknown option, or an option without its value");
   }
 }
@@ -68,8 +95,7 @@ static void check_options(const struct operation *op, int count, char **options)
 static int find(const struct ask *ask, const char *name) {
   for (int i = 0; i < ask->option_count;) {
     if (strcmp(ask->options[i], name) == 0) return i;
-    bool flag = strcmp(ask->options[i], "--parents") == 0 || strcmp(ask->options[i], "--recursive") == 0;
-    i += flag ? 1 : 2;
+    i += among(ask->options[i], ask->flags, FLAGS) ? 1 : 2;
   }
   return -1;
 }
@@ -101,7 +127,7 @@ int main(int argc, char **argv) {
     if (!is_plain(argv[3])) fault(EINVAL, argv[3], "is not a plain relative path: no empty, `.` or `..` segment, nothing absolute");
     int root = open(argv[1], O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0) fault(errno, argv[1], NULL);
-    struct ask ask = {.root = root, .path = argv[3], .option_count = argc - 4, .options = argv + 4};
+    struct ask ask = {.root = root, .path = argv[3], .option_count = argc - 4, .options = argv + 4, .flags = op->flags};
     op->run(&ask);
     return 0;
   }

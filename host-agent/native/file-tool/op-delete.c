@@ -79,6 +79,8 @@ void op_delete(const struct ask *ask) {
   int dir = open_parent(ask->root, ask->path, name);
   if (dir < 0) fault(errno, ask->path, NULL);
   int error;
+  struct stat was;
+  if (fstat(dir, &was) < 0) fault(errno, ask->path, NULL);
   if (ask_flag(ask, "--recursive")) {
     error = remove_tree(dir, name, 0);
   } else {
@@ -87,6 +89,8 @@ void op_delete(const struct ask *ask) {
   }
   if (error == EMLINK) fault(error, ask->path, "lies deeper than 256 directories; delete its lower parts first");
   if (error != 0) fault(error, ask->path, removed > 0 ? "a part of it could not be deleted; the rest is gone" : NULL);
+  struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, was.st_mtim};
+  if (ask_flag(ask, "--keep-time") && futimens(dir, times) < 0) fault(errno, ask->path, "was deleted, but its directory has another time");
   struct json j;
   json_begin(&j);
   json_number(&j, "removed", removed);
