@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { imagesBelowDisks } from './machine-folder.ts';
 import { step } from './progress.ts';
 import { cache, hashOfInputs, repository, runInTools, toolsTree, withLock } from './workplace.ts';
 
@@ -11,7 +12,7 @@ const INPUTS = ['image', 'rootfs-overlay', 'systemd', 'apparmor.d', 'seccomp', '
 const NOT_INPUTS = /\.test\.ts$|\/testdata\/|^image\/host\/(machine|seed|run|demo|progress|first-screen|ssh)/;
 
 /** What mkosi copies or runs. Its modes reach the image, and a checkout has those of somebody's umask. */
-const TREES = ['rootfs-overlay', 'systemd', 'apparmor.d', 'image', 'build/root', 'build/initrd'];
+const TREES = ['rootfs-overlay', 'systemd', 'apparmor.d', 'image', 'build/root', 'build/toolroot', 'build/initrd'];
 
 export function plainModes(path: string): void {
   const stat = lstatSync(path);
@@ -93,6 +94,8 @@ export async function mkosi(work: string, output: string, options: { cold?: bool
       ],
       { asRoot: true, cwd: join(repository, 'image'), log },
     );
+    // It lies in the image now.
+    await runInTools([output], ['rm', '-rf', join(output, 'toolroot')], { asRoot: true });
   } catch (error) {
     process.stderr.write(`${readFileSync(join(cache, 'image.log'), 'utf8').split('\n').slice(-25).join('\n')}\n`);
     throw new Error(`cannot build the image; the whole output is in ${join(cache, 'image.log')}`, { cause: error });
@@ -104,7 +107,8 @@ export async function mkosi(work: string, output: string, options: { cold?: bool
 function forgetOldImages(current: string): void {
   const images = join(cache, 'images');
   const byAge = readdirSync(images).sort((a, b) => statSync(join(images, b)).mtimeMs - statSync(join(images, a)).mtimeMs);
-  for (const old of byAge.filter((name) => name !== current).slice(3)) rmSync(join(images, old), { recursive: true, force: true });
+  const kept = [current, ...imagesBelowDisks(cache)];
+  for (const old of byAge.filter((name) => !kept.includes(name)).slice(3)) rmSync(join(images, old), { recursive: true, force: true });
 }
 
 if (import.meta.main) {

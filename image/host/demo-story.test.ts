@@ -44,3 +44,9 @@ test('never more than 24 lines, and it says so', () => {
   expect(lines).toHaveLength(24);
   expect(lines.at(-1)).toContain('57 more lines');
 });
+
+test('of a machine that has run before, its last run alone', () => {
+  const run = (path: string) => [entry('agent.started', { agent: 'demo' }), entry('call.refused', { tool: 'fs.read', arguments: { path }, rule: 'r', remedy: 'm' })];
+  const lines = demoStory([...run('/before'), ...run('/now')], ['denied  run a shell: EACCES', 'denied  run a shell: EACCES']);
+  expect(lines).toEqual(['  REFUSED   fs.read /now (r)', '            m', '  by hand   without its door it tried 1 acts; the kernel refused run a shell: EACCES']);
+});

@@ -8,12 +8,17 @@ export type StoryEntry = { readonly seq: number; readonly kind: string; readonly
 const WIDTH = 118;
 const MOST_LINES = 24;
 
-/** @param said what the agent printed, one line each */
+/** Of its last run. @param said what the agent printed, one line each */
 export function demoStory(entries: readonly StoryEntry[], said: readonly string[]): readonly string[] {
-  const inOrder = entries.toSorted((a, b) => a.seq - b.seq);
+  const inOrder = sinceStart(entries.toSorted((a, b) => a.seq - b.seq));
   const lines = [...allowed(inOrder), ...refused(inOrder), ...byHand(said), ...authority(inOrder)];
   if (lines.length <= MOST_LINES) return lines;
   return [...lines.slice(0, MOST_LINES - 1), `(${lines.length - MOST_LINES + 1} more lines; see holdfast log)`];
+}
+
+/** A machine that is kept has the runs before in its ledger too. */
+function sinceStart(entries: readonly StoryEntry[]): readonly StoryEntry[] {
+  return entries.slice(Math.max(0, entries.findLastIndex(({ kind }) => kind === 'agent.started')));
 }
 
 function allowed(entries: readonly StoryEntry[]): readonly string[] {
@@ -31,8 +36,9 @@ function refused(entries: readonly StoryEntry[]): readonly string[] {
 
 /** Past its door nothing is recorded as a call, for nothing happens: the kernel refuses. */
 function byHand(said: readonly string[]): readonly string[] {
-  const denied = said.flatMap((line) => /^denied +(.*)$/.exec(line)?.[1] ?? []);
-  const went = said.flatMap((line) => /^ALLOWED +(.*)$/.exec(line)?.[1] ?? []);
+  const acts = (form: RegExp) => [...new Set(said.flatMap((line) => form.exec(line)?.[1] ?? []))];
+  const denied = acts(/^denied +(.*)$/);
+  const went = acts(/^ALLOWED +(.*)$/);
   const tried = denied.length === 0 ? [] : rows('by hand', `without its door it tried ${denied.length} acts; the kernel refused ${denied.join(', ')}`, 3);
   return [...tried, ...went.flatMap((act) => rows('BY HAND', `the kernel did not refuse: ${act}`))];
 }

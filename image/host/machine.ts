@@ -4,8 +4,9 @@ import { execFileSync, spawnSync, type ChildProcess } from 'node:child_process';
 import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { seedFiles, type KeyPair, type Seed } from './seed.ts';
-import { cache, runInTools, startInTools, toolsTree } from './workplace.ts';
+import { cache, runInTools, startInTools, toolsTree, withLock } from './workplace.ts';
 
 export type MachineOptions = {
   /** Folder of this machine: its disk (over the image, which stays untouched), its serial log, its ssh configuration. */
@@ -37,19 +38,22 @@ export type Machine = {
 
 /**
  * KVM or emulation. /dev/kvm may be there and guests still abort or hang, some of them after the firmware: only a guest
- * that booted this image to its own first words counts. Asked once per image and boot of the building machine.
+ * that booted this image to its own first words counts. Asked once per image and boot of the building machine; of several
+ * that ask at once (tests start two machines), one tries and the others take its answer.
  */
 export async function accelerator(image: string): Promise<Accelerator> {
   if (!existsSync('/dev/kvm')) return 'tcg';
   const remembered = join(cache, 'accelerator');
   const asked = `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${image}`;
-  if (existsSync(remembered)) {
-    const [answer, ...about] = readFileSync(remembered, 'utf8').split(' ');
-    if (about.join(' ') === asked) return answer === 'kvm' ? 'kvm' : 'tcg';
-  }
-  const answer = (await bootsUnderKvm(image)) ? 'kvm' : 'tcg';
-  writeFileSync(remembered, `${answer} ${asked}`);
-  return answer;
+  return withLock('accelerator', async () => {
+    if (existsSync(remembered)) {
+      const [answer, ...about] = readFileSync(remembered, 'utf8').split(' ');
+      if (about.join(' ') === asked) return answer === 'kvm' ? 'kvm' : 'tcg';
+    }
+    const answer = (await bootsUnderKvm(image)) ? 'kvm' : 'tcg';
+    writeFileSync(remembered, `${answer} ${asked}`);
+    return answer;
+  });
 }
 
 async function bootsUnderKvm(image: string): Promise<boolean> {
@@ -190,37 +194,61 @@ function pinHostKey(machine: Machine): boolean {
 }
 
 /**
- * Within `patienceMs`. QEMU takes the connection at once, for a machine that has no address yet too, and offers it again after seconds
- * only, so a question asked too early is better asked anew. One at a time: sshd keeps out for a while who often leaves without a key.
+ * QEMU takes the connection at once, for a machine that has no address yet too, and offers it again after seconds only, so a question
+ * asked too early is better asked anew. One at a time: sshd keeps out for a while who often leaves without a key.
  */
-export function answersSsh(port: number, patienceMs = 1_000): Promise<boolean> {
+export function answersSsh(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port });
     const say = (answer: boolean) => {
       socket.destroy();
       resolve(answer);
     };
-    socket.setTimeout(patienceMs, () => say(false));
+    socket.setTimeout(1_000, () => say(false));
     socket.once('data', (bytes) => say(bytes.toString('latin1').startsWith('SSH-')));
     socket.once('error', () => say(false));
     socket.once('end', () => say(false));
   });
 }
 
-/** Runs a command (or with null the login shell) as `user` over ssh; waits for its end. */
-export function ssh(machine: Pick<Machine, 'sshConfig'>, user: string, command: string | null, input: string | Uint8Array = ''): { status: number; stdout: string; stderr: string } {
-  const ran = spawnSync('ssh', ['-F', machine.sshConfig, user, ...(command === null ? [] : [command])], { input, encoding: 'utf8', maxBuffer: 64 << 20 });
-  return { status: ran.status ?? -1, stdout: ran.stdout, stderr: ran.stderr };
+/**
+ * Runs a command (or with null the login shell) as `user` over ssh; waits for its end. sshd keeps a source out for a while when connections
+ * of it ended without a login, as they do on a machine too slow for their time (sshd_config(5), PerSourcePenalties), and here all have one
+ * source. Closed before the key exchange, nothing has run: asked again, as a person would.
+ */
+export function ssh(machine: Pick<Machine, 'dir' | 'sshConfig'>, user: string, command: string | null, input: string | Uint8Array = ''): { status: number; stdout: string; stderr: string } {
+  const end = Date.now() + 180_000;
+  for (;;) {
+    const ran = spawnSync('ssh', ['-F', machine.sshConfig, user, ...(command === null ? [] : [command])], { input, encoding: 'utf8', maxBuffer: 64 << 20 });
+    const keptOut = ran.status === 255 && ran.stderr.includes('kex_exchange_identification: ');
+    if (!keptOut || Date.now() > end || isRunning(machine.dir) === null) return { status: ran.status ?? -1, stdout: ran.stdout, stderr: ran.stderr };
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_000);
+  }
 }
 
 /** Ends a machine as its power button would. False when it does not listen; its plug can still be pulled. */
 export async function powerDown(machine: Pick<Machine, 'dir'>, seconds = 30): Promise<boolean> {
-  const monitor = connect(join(machine.dir, 'monitor.sock'));
-  monitor.on('error', () => undefined);
-  monitor.write('{"execute":"qmp_capabilities"}\n{"execute":"system_powerdown"}\n');
+  await monitor(machine, 'system_powerdown').catch(() => undefined);
   for (let i = 0; i < seconds * 4 && isRunning(machine.dir); i++) await pause(250);
-  monitor.destroy();
   return isRunning(machine.dir) === null;
+}
+
+/** Has QEMU do one thing (QMP) and answers what it says of it. Rejects when it refuses, or is gone before it has answered. */
+export function monitor({ dir }: Pick<Machine, 'dir'>, execute: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(join(dir, 'monitor.sock'));
+    socket.on('error', reject);
+    socket.on('close', () => reject(new Error(`QEMU went away without an answer to ${execute}`)));
+    // The line reader passes on what its input fails with.
+    createInterface({ input: socket }).on('error', reject).on('line', (line) => {
+      const said = JSON.parse(line) as { id?: string; return?: unknown; error?: { desc: string } };
+      if (said.id !== execute) return;
+      if (said.error === undefined) resolve(said.return);
+      else reject(new Error(`QEMU refuses ${execute}: ${said.error.desc}`));
+      socket.destroy();
+    });
+    for (const message of [{ execute: 'qmp_capabilities' }, { execute, arguments: args, id: execute }]) socket.write(`${JSON.stringify(message)}\n`);
+  });
 }
 
 /** Ends a machine like a pulled plug. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // `make run`: build what changed, boot, let the demo agent work, show what happened, say how to get in.
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildImage } from './build-image.ts';
 import { demoStory, type StoryEntry } from './demo-story.ts';
-import { boot, digestOf, isRunning, pause, pullPlug, ssh, waitForSsh, type Machine } from './machine.ts';
+import { boot, digestOf, isRunning, pause, powerDown, pullPlug, ssh, waitForSsh, type Machine } from './machine.ts';
+import { machineIn, putAside, stampImage } from './machine-folder.ts';
 import { step } from './progress.ts';
 import { keyPair } from './seed.ts';
 import { cache } from './workplace.ts';
@@ -20,13 +21,15 @@ async function main(): Promise<void> {
   process.exit(0);
 }
 
-/** A machine that runs the image just built is kept; one that runs an older image is ended and made anew. */
+/** A machine of the image just built is kept, and booted if it does not run. One of another image is ended and put aside, and a new one made. */
 async function startMachine(raw: string, key: string): Promise<Pick<Machine, 'sshConfig' | 'dir'>> {
   const running = isRunning(dir);
-  const stamp = join(dir, `image-${key}`);
-  if (running && existsSync(stamp)) return running;
-  if (running) pullPlug(running);
-  rmSync(dir, { recursive: true, force: true });
+  const there = machineIn(dir, key);
+  if (running && there === 'this image') return running;
+  if (running && !(await powerDown(running))) pullPlug(running);
+  if (there === 'none') rmSync(dir, { recursive: true, force: true });
+  if (there === 'this image') console.log(`  the machine that is there boots again, with its ledger and workspaces; for a new one: make stop, and move ${dir} away`);
+  if (there === 'another image') tellAside(putAside(dir));
   const keys = join(cache, 'keys');
   const operator = keyPair(keys, OPERATOR);
   const laptop = keyPair(keys, 'laptop');
@@ -43,12 +46,17 @@ async function startMachine(raw: string, key: string): Promise<Pick<Machine, 'ss
     await waitForSsh(machine, 300);
     await until(() => cli(machine, 'agent list').status === 0, 180, 'holdfastd to answer');
   });
-  writeFileSync(stamp, '');
+  stampImage(dir, key);
   return machine;
 }
 
+function tellAside({ aside, replaced }: ReturnType<typeof putAside>): void {
+  console.log(`  the image is another one, so a new machine is made; the disk of the one before, with its ledger and workspaces, is in ${aside}`);
+  if (replaced) console.log('  what lay there is gone: one such folder is kept');
+}
+
 /** The demo agent asks for one narrow grant; the operator gives it over ssh, as a person would. */
-async function demonstrate(machine: Pick<Machine, 'sshConfig'>): Promise<void> {
+async function demonstrate(machine: Pick<Machine, 'dir' | 'sshConfig'>): Promise<void> {
   must(cli(machine, 'agent start demo'));
   let request: { id: string; capability: string; reason: string } | undefined;
   await until(() => {
@@ -63,12 +71,12 @@ async function demonstrate(machine: Pick<Machine, 'sshConfig'>): Promise<void> {
   await until(() => agentState(machine) !== 'active', 240, 'the demo agent to see its grant end');
 }
 
-function agentState(machine: Pick<Machine, 'sshConfig'>): string {
+function agentState(machine: Pick<Machine, 'dir' | 'sshConfig'>): string {
   const shown = cli(machine, 'agent show demo --json');
   return shown.status === 0 ? (JSON.parse(shown.stdout) as { state: string }).state : 'active';
 }
 
-function show(machine: Pick<Machine, 'sshConfig'>): void {
+function show(machine: Pick<Machine, 'dir' | 'sshConfig'>): void {
   const entries = jsonLines<StoryEntry>(cli(machine, 'log --agent demo --limit 200 --json').stdout);
   const said = cli(machine, 'agent logs demo').stdout.split('\n');
   console.log('\nWhat the demo agent did, and what was made of it:');
@@ -83,7 +91,7 @@ Get in:   ssh -F ${machine.sshConfig} ${OPERATOR}
 End it:   make stop`);
 }
 
-function cli(machine: Pick<Machine, 'sshConfig'>, words: string) {
+function cli(machine: Pick<Machine, 'dir' | 'sshConfig'>, words: string) {
   return ssh(machine, OPERATOR, `holdfast ${words}`);
 }
 

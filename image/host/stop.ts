@@ -9,5 +9,5 @@ if (machine === null) {
   console.log('no machine is running');
 } else {
   if (!(await powerDown(machine))) pullPlug(machine);
-  console.log('the machine is stopped; `make run` boots it again');
+  console.log('the machine is stopped; `make run` boots it again, with its ledger and workspaces');
 }
