@@ -3,15 +3,19 @@
 // Two clean builds give the same bytes (R105). Run with the pinned Node: the binary carries the Node that runs this.
 import { build, type Plugin } from 'esbuild';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { repository, runInTools } from '../image/host/workplace.ts';
+import { writeForImage, writeHeader } from './seccomp/write-filters.ts';
+import { writeTypeFiles } from './type-files.ts';
 
 const out = join(repository, 'build');
 const work = join(out, 'work');
 const programs = join(out, 'root/usr/lib/holdfast');
+/** What the tool root gets beside Debian's packages. */
+const toolroot = join(out, 'toolroot/usr');
 /** Services start once; each is a script of its own, so that the binary holds no more than the command line needs at its start. */
-const SERVICES = ['holdfastd', 'holdfast-ledger', 'holdfast-runner', 'holdfast-declare', 'holdfast-seed'];
+const SERVICES = ['holdfastd', 'holdfast-ledger', 'holdfast-runner', 'holdfast-declare', 'holdfast-seed', 'holdfast-watch'];
 const ROLES = [...SERVICES, 'holdfast-shell'];
 
 /** Installed addon file name → where it was built. Our own is opened by effects/addon.ts, the packages' by the bundle. */
@@ -88,10 +92,14 @@ function installedName(source: string): string {
 // Nothing of the builder's umask reaches the image.
 process.umask(0o022);
 rmSync(join(out, 'root'), { recursive: true, force: true });
+rmSync(join(out, 'toolroot'), { recursive: true, force: true });
 rmSync(work, { recursive: true, force: true });
-for (const dir of [join(programs, 'bin'), join(programs, 'lib'), join(out, 'root/usr/bin'), work]) mkdirSync(dir, { recursive: true });
+for (const dir of [join(toolroot, 'bin'), join(toolroot, 'lib/holdfast'), join(toolroot, 'lib/node_modules'), join(programs, 'bin'), join(programs, 'lib'), join(out, 'root/usr/bin'), work]) mkdirSync(dir, { recursive: true });
+
+writeTypeFiles(join(out, 'root'));
 
 // C is compiled and binaries are stripped by the tools tree's trixie toolchain, so the building machine's does not matter.
+writeHeader(join(out, 'native'));
 await runInTools([repository], [join(repository, 'host-agent/native/build.sh'), join(out, 'native')], { cwd: repository });
 
 async function bundle(entry: string, outfile: string, plugins: Plugin[]): Promise<void> {
@@ -159,10 +167,25 @@ for (const service of SERVICES) {
     chmodSync(join(programs, 'lib', name), 0o644);
   }
 }
-for (const program of ['call-enter', 'call-init', 'file-tool']) {
+for (const program of ['call-launch', 'container-enter', 'call-init', 'file-tool']) {
   copyFileSync(join(out, 'native', program), join(programs, program));
   chmodSync(join(programs, program), 0o755);
 }
+
+writeForImage(join(out, 'root'));
+
+// The same Node as a program of the tool root, with the npm that the lockfile pins; its pages nobody reads there.
+copyFileSync(node, join(toolroot, 'bin/node'));
+cpSync(join(repository, 'node_modules/npm'), join(toolroot, 'lib/node_modules/npm'), {
+  recursive: true,
+  filter: (source) => !/\/node_modules\/npm\/(?:docs|man)$/.test(source),
+});
+for (const name of ['npm', 'npx']) symlinkSync(`../lib/node_modules/npm/bin/${name}-cli.js`, join(toolroot, 'bin', name));
+// Where `holdfast mcp` of the appliance is shown to an agent that lives in a container.
+for (const dir of ['bin', 'lib']) mkdirSync(join(toolroot, 'lib/holdfast', dir));
+symlinkSync('../lib/holdfast/bin/holdfast', join(toolroot, 'bin/holdfast'));
+// A call's launch executes these at their own paths, whichever root it sees.
+for (const program of ['call-init', 'file-tool']) copyFileSync(join(programs, program), join(toolroot, 'lib/holdfast', program));
 
 writeFileSync(
   join(work, 'sea.json'),

@@ -3,11 +3,11 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Message, sessionBus, Variant, type MessageBus } from 'dbus-next';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pathsUnder } from './effects/paths.ts';
 import type { Entry } from './ledger/entry.ts';
 import { startBus } from './testdata/message-bus.ts';
+import { startSystemdUnits, type SystemdUnits } from './testdata/systemd-units.ts';
 
 // The real ledger, holdfastd and command line as processes, on a real bus; behind systemd's name there answers a set of units that run.
 // The operator is a user of its own, so this needs root.
@@ -17,15 +17,13 @@ const OPERATOR = 30_200;
 const root = mkdtempSync('/tmp/holdfast-restart-');
 const paths = pathsUnder(root);
 const children = new Set<ChildProcess>();
-const running = new Set<string>();
-const asked: string[] = [];
-let systemd: MessageBus;
+let systemd: SystemdUnits;
 let daemon: ChildProcess;
 
 const agent = (name: string, uid: number): object => ({
-  name, pack: 'main', type: 'task', mode: 'mediated', uid, program: ['/usr/bin/true'], start: 'boot', capabilities: [],
+  name, pack: 'main', id: `agent.main.${name}.v1`, type: 'task', mode: 'mediated', uid, program: ['/usr/bin/true'], start: 'boot', capabilities: [],
   ceiling: { allow: ['process:list'], deny: [] }, limits: { timeoutMs: 60_000, memoryMax: 256 * 1024 ** 2, tasksMax: 64, outputMax: 65_536 },
-  workspace: paths.workspaces, peers: { agent: '/agents', remote: '/ssh' }, callLabel: 'none',
+  workspace: paths.workspaces, peers: { agent: '/agents', remote: '/ssh' }, peerLabels: { agent: 'unconfined', remote: 'unconfined' }, callLabel: 'unconfined',
 });
 
 function declare(...agents: readonly object[]): void {
@@ -71,40 +69,6 @@ async function entries(kind: string): Promise<readonly string[]> {
   return all.map(({ actor, data }) => `${data['agent'] as string} by ${actor.id}`);
 }
 
-function pathOf(unit: string): string {
-  return `/org/freedesktop/systemd1/unit/${unit.replaceAll(/[^a-z]/g, (byte) => `_${byte.charCodeAt(0).toString(16)}`)}`;
-}
-
-async function startSystemd(): Promise<void> {
-  systemd = sessionBus({ busAddress: `unix:socket=${root}/run/dbus/system_bus_socket`, authMethods: ['EXTERNAL'] });
-  systemd.on('error', () => undefined);
-  await systemd.requestName('org.freedesktop.systemd1', 0);
-  let jobs = 0;
-  systemd.addMethodHandler((message: Message) => {
-    const answer = (signature: string, body: unknown[]): true => {
-      systemd.send(Message.newMethodReturn(message, signature, body));
-      return true;
-    };
-    const unit = String(message.body[0]);
-    if (message.member === 'Subscribe') return answer('', []);
-    if (message.member === 'LoadUnit') return answer('o', [pathOf(unit)]);
-    if (message.member === 'GetAll') {
-      const active = [...running].some((name) => message.path === pathOf(name));
-      return answer('a{sv}', [{ ActiveState: new Variant('s', active ? 'active' : 'inactive'), SubState: new Variant('s', 'x'), LoadState: new Variant('s', 'loaded') }]);
-    }
-    if (message.member !== 'StartUnit' && message.member !== 'StopUnit') return false;
-    asked.push(`${message.member} ${unit}`);
-    if (message.member === 'StartUnit') running.add(unit);
-    else running.delete(unit);
-    const job = `/org/freedesktop/systemd1/job/${(jobs += 1)}`;
-    answer('o', [job]);
-    const state = { ActiveState: new Variant('s', running.has(unit) ? 'active' : 'inactive'), Job: new Variant('(uo)', [jobs, job]) };
-    systemd.send(Message.newSignal(pathOf(unit), 'org.freedesktop.DBus.Properties', 'PropertiesChanged', 'sa{sv}as', ['org.freedesktop.systemd1.Unit', state, []]));
-    systemd.send(Message.newSignal('/org/freedesktop/systemd1', 'org.freedesktop.systemd1.Manager', 'JobRemoved', 'uoss', [jobs, job, unit, 'done']));
-    return true;
-  });
-}
-
 beforeAll(async () => {
   if (process.getuid?.() !== 0) throw new Error('this test starts processes as other users: run it as root');
   chmodSync(root, 0o755);
@@ -112,7 +76,7 @@ beforeAll(async () => {
   declare(agent('demo', 30_100));
   writeFileSync(paths.declaredOperators, JSON.stringify({ operators: [{ name: 'anna', uid: OPERATOR, roles: ['admin'] }] }));
   children.add(await startBus(`${root}/run/dbus/system_bus_socket`, 'EXTERNAL'));
-  await startSystemd();
+  systemd = await startSystemdUnits(`${root}/run/dbus/system_bus_socket`);
   start('holdfast-ledger');
   await until('the ledger', () => existsSync(paths.ledgerQuerySocket));
   chmodSync(paths.ledgerQuerySocket, 0o666);
@@ -128,16 +92,16 @@ afterAll(async () => {
 });
 
 test('an agent that was stopped stays stopped over kill -9 of holdfastd; one declared meanwhile starts with the next', async () => {
-  await until('the start', () => running.has('holdfast-agent@demo.service'));
+  await until('the start', () => systemd.running.has('holdfast-agent@demo.service'));
   expect(await holdfast('agent', 'stop', 'demo')).toMatchObject({ code: 0, err: '' });
-  expect(asked).toEqual(['StartUnit holdfast-agent@demo.service', 'StopUnit holdfast-agent@demo.service']);
+  expect(systemd.asked).toEqual(['StartUnit holdfast-agent@demo.service', 'StopUnit holdfast-agent@demo.service']);
   daemon.kill('SIGKILL');
   await until('its end', () => daemon.signalCode !== null);
   declare(agent('demo', 30_100), agent('late', 30_101));
   await startDaemon();
   // The control: it did look for what is to start at boot, and came past demo.
-  await until('the start of the other', () => running.has('holdfast-agent@late.service'));
-  expect(asked.slice(2)).toEqual(['StartUnit holdfast-agent@late.service']);
+  await until('the start of the other', () => systemd.running.has('holdfast-agent@late.service'));
+  expect(systemd.asked.slice(2)).toEqual(['StartUnit holdfast-agent@late.service']);
   expect(await holdfast('agent', 'start', 'demo')).toMatchObject({ code: 0, err: '' });
 });
 
@@ -152,20 +116,20 @@ test('a bad agent file is refused by its line before holdfast-declare is asked, 
     writeFileSync(file, text, { mode: 0o644 });
     return holdfast('agent', 'add', file, '--replace');
   };
-  const before = asked.length;
+  const before = systemd.asked.length;
   const bad = await add('name: demo\ntype: task\ncapabilities:\n  - fs:write:/etc/**\n');
-  expect([bad.code, asked.slice(before)]).toEqual([1, []]);
+  expect([bad.code, systemd.asked.slice(before)]).toEqual([1, []]);
   expect(bad.err).toContain('the file of demo is refused, and nothing is changed: line 4: cannot hold fs:write:/etc/**');
   expect(readdirSync(paths.operatorAgentLayer)).toEqual([]);
   // The control: a good file comes as far as holdfast-declare, which here is asked and says nothing.
   expect((await add('name: third\ntype: task\n')).err).toContain('holdfast-declare says nothing about third');
-  expect(asked.slice(before)).toContain('StartUnit holdfast-declare.service');
+  expect(systemd.asked.slice(before)).toContain('StartUnit holdfast-declare.service');
   expect((await entries('configuration.changed')).some((entry) => entry === 'third by anna')).toBe(true);
 });
 
 test('told to stop, holdfastd records the end of an agent that stopped before it, though no word of it came (R100)', async () => {
   expect(await entries('agent.stopped')).toEqual(['demo by anna']);
-  running.clear();
+  systemd.running.clear();
   daemon.kill('SIGTERM');
   await until('its end', () => daemon.exitCode !== null);
   expect(daemon.exitCode).toBe(0);

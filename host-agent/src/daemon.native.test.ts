@@ -31,6 +31,7 @@ let daemon: ChildProcess;
 const demo = {
   name: 'demo',
   pack: 'main',
+  id: 'agent.main.demo.v1',
   type: 'task',
   mode: 'mediated',
   uid: AGENT,
@@ -41,7 +42,8 @@ const demo = {
   limits: { timeoutMs: 60_000, memoryMax: 256 * 1024 ** 2, tasksMax: 64, outputMax: 65_536 },
   workspace: paths.workspaces,
   peers: { agent: `${GROUP}/agents/demo/holdfast-agent@demo.service`, remote: GROUP },
-  callLabel: 'holdfast-call-task//&holdfast-runner-task (enforce)',
+  peerLabels: { agent: 'unconfined', remote: 'unconfined' },
+  callLabel: 'unconfined',
 } as unknown as DeclaredAgent;
 
 function declare(agents: readonly DeclaredAgent[]): void {
@@ -182,7 +184,7 @@ test('an MCP client is refused, is granted what it asked for, succeeds, and all 
     'call.intent', 'call.outcome', 'grant.ended', 'call.refused', 'session.closed',
   ]);
   expect(all.find((entry) => entry.kind === 'grant.given')).toMatchObject({ actor: { type: 'user', id: 'anna' }, data: { granted_by: 'anna', for_ms: 600_000, reason: 'ticket 1' } });
-  expect(all.find((entry) => entry.kind === 'session.opened')?.data).toMatchObject({ via: 'remote', client: { name: 'test-client' } });
+  expect(all.find((entry) => entry.kind === 'session.opened')?.data).toMatchObject({ id: 'agent.main.demo.v1', via: 'remote', client: { name: 'test-client' } });
   expect((await entries('--kind', 'seed.claimed')).length).toBe(1);
   const verified = await holdfast(OPERATOR, 'verify');
   expect(verified).toMatchObject({ code: 0, err: '' });

@@ -35,7 +35,7 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 /** A manager that keeps what it was asked, in order. */
 function verbs(): UnitVerbs {
   const keep = (verb: string) => (units: readonly string[]) => void (units.length > 0 && asked.push(`${verb} ${units.join(' ')}`));
-  return { reload: () => void asked.push('reload'), start: keep('start'), stop: keep('stop'), restartRunning: keep('restart') };
+  return { reload: () => void asked.push('reload'), start: keep('start'), stop: keep('stop'), restartRunning: keep('restart'), setNow: (slice, properties) => void asked.push(`set ${slice} ${properties.join(' ')}`) };
 }
 
 const run = (): Declared => declare(runUnder(root, verbs()));
@@ -52,6 +52,7 @@ test('a declared agent has its slot, folders, units, socket, and a file that hol
   expect([names(declared), told(declared)]).toEqual([['demo'], []]);
   expect(await readDeclaredAgents(pathsUnder(root).declaredAgents)).toEqual({ ok: true, value: declared });
   expect(declared.agents[0]).toMatchObject({
+    id: 'agent.main.demo.v1',
     uid: 30100,
     workspace: `${root}/var/lib/holdfast-workspaces/demo`,
     peers: {
@@ -63,11 +64,16 @@ test('a declared agent has its slot, folders, units, socket, and a file that hol
   const door = statSync(join(root, 'run/holdfast/agents/demo'));
   expect([workspace.mode & 0o7777, door.mode & 0o7777]).toEqual([0o700, 0o2750]);
   if (AS_ROOT) expect([workspace.uid, workspace.gid, door.gid]).toEqual([30100, 30100, 30100]);
+  const images = ['', '/new'].map((below) => statSync(join(root, `var/lib/holdfast-images/demo${below}`)));
+  expect(images.map(({ mode }) => mode & 0o7777)).toEqual([0o711, 0o2770]);
+  if (AS_ROOT) expect(images.map(({ uid, gid }) => [uid === 30100, gid === 30100])).toEqual([[false, false], [true, false]]);
   expect(readdirSync(join(root, 'run/systemd/system')).sort()).toEqual([
-    'agents-main-demo.slice.d', 'agents-main.slice.d', 'holdfast-agent@demo.service.d', 'holdfast-runner@demo.service.d',
+    'agents-main-demo.slice.d', 'agents-main.slice.d', 'holdfast-agent@demo.service.d', 'holdfast-containers@demo.service.d',
+    'holdfast-quota@demo.service.d',
+    'holdfast-runner@demo.service.d',
   ]);
   expect(asked).toEqual(
-    ['reload', 'restart holdfast-runner@demo.service holdfast-agent@demo.service', 'start holdfast-runner@demo.socket'],
+    ['reload', 'restart holdfast-runner@demo.service holdfast-containers@demo.service holdfast-agent@demo.service', 'start holdfast-quota@demo.service holdfast-runner@demo.socket holdfast-containers@demo.socket'],
   );
 });
 
@@ -78,7 +84,7 @@ test('a second run changes nothing and reloads nothing', () => {
   const inode = statSync(unit).ino;
   asked = [];
   run();
-  expect(asked).toEqual(['start holdfast-runner@demo.socket']);
+  expect(asked).toEqual(['start holdfast-runner@demo.socket holdfast-containers@demo.socket']);
   expect([readFileSync(pathsUnder(root).declaredAgents, 'utf8'), statSync(unit).ino]).toEqual([before, inode]);
 });
 
@@ -93,7 +99,7 @@ test('an agent is added and removed; its files and its slot stay its own, other 
   rmSync(layer(2, 'b.yaml'));
   asked = [];
   expect(names(run())).toEqual(['demo']);
-  expect(asked.slice(0, 2)).toEqual(['stop holdfast-agent@bee.service holdfast-runner@bee.socket holdfast-runner@bee.service', 'reload']);
+  expect(asked.slice(0, 2)).toEqual(['stop holdfast-agent@bee.service holdfast-runner@bee.socket holdfast-runner@bee.service holdfast-containers@bee.socket holdfast-containers@bee.service', 'reload']);
   expect(existsSync(join(root, 'run/holdfast/agents/bee'))).toBe(false);
   expect(readFileSync(join(root, 'var/lib/holdfast-workspaces/bee/kept'), 'utf8')).toBe('x');
   expect(readdirSync(join(root, 'run/systemd/system')).filter((name) => /bee|ssh/.test(name))).toEqual(
@@ -111,8 +117,22 @@ test('a changed declaration starts again what runs by it', () => {
   asked = [];
   put(2, 'demo.yaml', 'name: demo\ntype: dev\n');
   run();
-  // Its program is gone from the declaration, so its agent unit has no drop-in any more.
-  expect(asked).toEqual(['reload', 'restart holdfast-runner@demo.service', 'start holdfast-runner@demo.socket']);
+  // Its program is gone from the declaration, so its agent unit has no drop-in any more. Its room is another: set anew, without a restart.
+  expect(asked.map((one) => one.replace(/Max=.*/, 'Max=…'))).toEqual([
+    'reload', 'set agents-main-demo.slice MemoryMax=…', 'restart holdfast-runner@demo.service holdfast-containers@demo.service',
+    'start holdfast-quota@demo.service holdfast-runner@demo.socket holdfast-containers@demo.socket',
+  ]);
+});
+
+test('narrower limits hold for what runs now, and nothing is started again for them', () => {
+  put(2, 'demo.yaml', AGENT('demo'));
+  run();
+  asked = [];
+  put(2, 'demo.yaml', AGENT('demo', 'slice: {memory: 64M, tasks: 20, io: 1M}\n'));
+  run();
+  expect(asked.filter((one) => !one.startsWith('start '))).toEqual(['reload', expect.stringMatching(
+    /^set agents-main-demo\.slice MemoryMax=67108864 MemorySwapMax=0 TasksMax=20 CPUQuota=\d+% CPUQuotaPeriodSec=20ms IOReadBandwidthMax=\/var 1048576 IOWriteBandwidthMax=\/var 1048576$/,
+  )]);
 });
 
 test('a stronger layer replaces a weaker one by file name, and an empty file masks it', () => {
@@ -265,13 +285,21 @@ test.runIf(AS_ROOT)('a workspace of another slot is not handed over', async () =
   expect(statSync(join(root, 'var/lib/holdfast-workspaces/demo')).uid).toBe(30105);
 });
 
+test('who comes to the door of a contained agent is known by the profile of that mode', () => {
+  put(2, 'h.yaml', 'name: hands\ntype: dev\nmode: contained\nprogram: [/usr/bin/sleep, "1"]\n');
+  put(2, 'm.yaml', 'name: mild\ntype: dev\n');
+  const labels = run().agents.map(({ name, peerLabels }) => [name, peerLabels.agent]);
+  expect(labels).toContainEqual(['hands', 'holdfast-agent-dev-contained (enforce)']);
+  expect(labels).toContainEqual(['mild', 'holdfast-agent-dev (enforce)']);
+});
+
 test('a broken type takes its own agents with it and no others', () => {
   put(2, 'd.yaml', 'name: builder\ntype: dev\n');
   writeFileSync(join(root, 'usr/lib/holdfast/types/dev.yaml'), 'title: x\n');
   const declared = run();
   expect(names(declared)).toEqual(['demo']);
   expect(told(declared).some((line) => line.includes('types/dev.yaml:1: ceiling is missing'))).toBe(true);
-  expect(told(declared).some((line) => line.includes('d.yaml:2: unknown type "dev"; known types: task'))).toBe(true);
+  expect(told(declared).some((line) => line.includes('d.yaml:2: unknown type "dev"; known types: monitor, security, system, task'))).toBe(true);
 });
 
 test('what a door folder holds is unlinked with it, and what a link there points to stays', () => {

@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path';
 import { fstatSync } from 'node:fs';
 import type { Declared, DeclaredAgent, Problem } from './config/declared.ts';
 import { declareAgents } from './config/declare-agents.ts';
-import type { UnitFile } from './config/units.ts';
+import { DROP_IN, quotaUnit, slicePropertiesOf, type UnitFile } from './config/units.ts';
 import { imageAccounts } from './effects/account-names.ts';
 import { readAgentLayers } from './effects/agent-layers.ts';
 import { pathsUnder } from './effects/paths.ts';
@@ -66,15 +66,25 @@ export function declare({ root, paths, verbs, self, holdfast }: Run): Declared {
   for (const { name } of agents) for (const unit of unitsOf.get(name) ?? []) wanted.set(unit.path, unit);
   const changes = syncUnits(root, paths.units, [...wanted.values()], self);
   if (changes.written.length + changes.removed.length > 0) verbs.reload();
+  // daemon-reload alone leaves a slice that is active at its old limits until something starts in it.
+  for (const folder of changes.replaced.filter((name) => name.endsWith('.slice.d'))) {
+    verbs.setNow(folder.slice(0, -'.d'.length), slicePropertiesOf(wanted.get(`${folder}/${DROP_IN}`)!));
+  }
   // What runs must be what is declared: a service whose drop-in changed runs under its old user or profile until it starts again.
-  verbs.restartRunning(changes.written.filter((folder) => folder.endsWith('.service.d')).map((folder) => folder.slice(0, -'.d'.length)));
-  verbs.start(agents.map(({ name }) => `holdfast-runner@${name}.socket`));
+  const changed = changes.written.filter((folder) => folder.endsWith('.service.d')).map((folder) => folder.slice(0, -'.d'.length));
+  const quotas = agents.map(quotaUnit);
+  verbs.restartRunning(changed.filter((unit) => !quotas.includes(unit)));
+  // A quota does not run: it was set once, and what changed is set anew.
+  const sockets = agents.flatMap(({ name, containerLabel }) =>
+    [`holdfast-runner@${name}.socket`, ...(containerLabel === null ? [] : [`holdfast-containers@${name}.socket`])]);
+  verbs.start([...quotas.filter((unit) => changed.includes(unit)), ...sockets]);
   closeDoors(root, paths.agentDoors, agents);
   return declared;
 }
 
 function processesOf(name: string): readonly string[] {
-  return [`holdfast-agent@${name}.service`, `holdfast-runner@${name}.socket`, `holdfast-runner@${name}.service`];
+  const runners = ['runner', 'containers'].flatMap((kind) => ['socket', 'service'].map((what) => `holdfast-${kind}@${name}.${what}`));
+  return [`holdfast-agent@${name}.service`, ...runners];
 }
 
 /** Why an agent's folders cannot be had; null when they are there. */
@@ -89,6 +99,14 @@ function makeFolders(root: string, paths: Run['paths'], agent: DeclaredAgent, se
     }
     withMadeDirectory(root, paths.workspaces, () => undefined);
     makeDirectory(root, agent.workspace, 0o700, own ? slot : null);
+    withMadeDirectory(root, paths.restorePoints, () => undefined);
+    makeDirectory(root, `${paths.restorePoints}/${agent.name}`, 0o700, own ? slot : null);
+    withMadeDirectory(root, paths.transfers, () => undefined);
+    makeDirectory(root, `${paths.transfers}/${agent.name}`, 0o2770, own ? { uid: agent.uid, gid: holdfast } : null);
+    withMadeDirectory(root, paths.images, () => undefined);
+    // The agent's uid goes through it and changes no name in it: systemd takes an image by its name for the root of a program.
+    makeDirectory(root, `${paths.images}/${agent.name}`, 0o711, own ? { uid: holdfast, gid: holdfast } : null);
+    makeDirectory(root, `${paths.images}/${agent.name}/new`, 0o2770, own ? { uid: agent.uid, gid: holdfast } : null);
     makeDirectory(root, `${paths.agentDoors}/${agent.name}`, 0o2750, own ? { uid: holdfast, gid: agent.uid } : null);
     return null;
   } catch (fault) {

@@ -55,9 +55,12 @@ export async function main(args: readonly string[]): Promise<void> {
 
 /** Whose word is taken on the append socket. Under a root of its own, everything runs as one user. */
 function writers(root: string): (uid: number) => string | null {
-  const daemon = root === '' ? imageAccounts('').uidOf('holdfast') : (process.getuid?.() ?? null);
+  const accounts = root === '' ? imageAccounts('') : null;
+  const daemon = accounts === null ? (process.getuid?.() ?? null) : accounts.uidOf('holdfast');
+  const watch = accounts?.uidOf('holdfast-watch') ?? null;
   return (uid) => {
     if (uid === daemon) return 'holdfastd';
+    if (uid === watch) return 'holdfast-watch';
     return uid === 0 ? 'root' : null;
   };
 }

@@ -11,6 +11,7 @@ const ROLES: Readonly<Record<string, () => Promise<Role>>> = {
   'holdfast-ledger': () => import('./ledger.ts'),
   'holdfast-runner': () => import('./runner.ts'),
   'holdfast-declare': () => import('./declare.ts'),
+  'holdfast-watch': () => import('./watch.ts'),
   'holdfast-seed': () => import('./seed.ts'),
   'holdfast-shell': () => import('./shell.ts'),
 };

@@ -1,47 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { parseArgs } from 'node:util';
 import { prepareParent } from './effects/call-cgroup.ts';
-import { launchCall, type Launched } from './effects/call-launcher.ts';
+import { launchCall, type Launched, type RunningCall } from './effects/call-launcher.ts';
+import { openContainers, type Ask, type ContainerView } from './effects/containers.ts';
+import type { Taker } from './effects/capped-output.ts';
 import { imageAccounts } from './effects/account-names.ts';
 import { bootId, bootMillis } from './effects/clock.ts';
 import { MAX_LINE, readJsonLines, writeJsonLine } from './effects/json-lines.ts';
 import { listenOn } from './effects/listen.ts';
 import { logOf, type Log } from './effects/log.ts';
 import { notifyReady } from './effects/notify.ts';
-import { pathsUnder } from './effects/paths.ts';
+import { pathsUnder, type Paths } from './effects/paths.ts';
 import { peerOf } from './effects/peer.ts';
-import { KEPT_MAX, printRunResult } from './effects/run-wire.ts';
+import { KEPT_MAX, printContainer, printRunResult } from './effects/run-wire.ts';
+import { openSandboxes } from './effects/sandboxes.ts';
+import { parseKeys, shownLine } from './effects/shell-wire.ts';
 import { openUsedReceipts } from './effects/used-receipts.ts';
 import type { Declared, DeclaredAgent } from './config/declared.ts';
 import { OWN_LIMITS, parseStrictJson } from './door/strict-json.ts';
 import { parseAgentName } from './identity/ids.ts';
+import { accept, refuse, type Result } from './identity/result.ts';
 import type { JsonObject, JsonValue } from './ledger/entry.ts';
 import { parseReceiptKey } from './ledger/receipt.ts';
 import { isObject } from './ledger/shape.ts';
 import { takeRoot } from './root-option.ts';
-import { isBeneath, WORKSPACE } from './sandbox/bindable.ts';
+import { IMAGES, isBeneath, RESTORE, TRANSFER, WORKSPACE } from './sandbox/bindable.ts';
 import { checkRun } from './sandbox/check-run.ts';
 
 const CALLS_MAX = 8;
-const BWRAP = '/usr/bin/bwrap';
 
 /** Takes recorded permits from holdfastd and carries them out. It decides nothing and opens no file for a call. */
 export async function main(args: readonly string[]): Promise<void> {
   const { root, rest } = takeRoot(args);
-  const { values } = parseArgs({ args: [...rest], options: { agent: { type: 'string' }, cgroup: { type: 'string' } } });
+  const { values } = parseArgs({ args: [...rest], options: { agent: { type: 'string' }, cgroup: { type: 'string' }, containers: { type: 'boolean' } } });
   const paths = pathsUnder(root);
   const log = logOf('holdfast-runner');
   const agent = ownDeclaration(paths.declaredAgents, values.agent ?? '');
   const cgroupParent = values.cgroup ?? ownParent();
   prepareParent(cgroupParent);
-  const used = openUsedReceipts(`${paths.runnerRuntime}/${agent.name}/used`, bootMillis);
+  // Podman needs more of its unit than a call's launcher, so the agent's containers have a runner of their own, and each takes only its kind.
+  const own = `${values.containers === true ? paths.containersRuntime : paths.runnerRuntime}/${agent.name}`;
   const daemonUid = imageAccounts(root).uidOf('holdfast') ?? process.getuid!();
-  const place = { programs: paths.programs, bwrap: BWRAP, label: agent.callLabel, hostOf: hostOf(agent, root) };
+  // A folder of ours: no capability names it (sandbox/bindable.ts).
+  const stage = `${own}/stage`;
+  const place = { programs: paths.programs, stage, label: agent.callLabel, hostOf: hostOf(agent, paths, root) };
+  const sandboxes = openSandboxes(cgroupParent, true);
   const calls = new Set<() => void>();
+  const containerLabel = values.containers === true ? agent.containerLabel : null;
+  if (values.containers === true && containerLabel === null) throw new Error(`cannot start: agents of type ${agent.type} can hold no containers`);
+  const prepared = prepare(() => {
+    const used = openUsedReceipts(`${own}/used`, bootMillis);
+    mkdirSync(stage, { recursive: true });
+    const containers = containerLabel === null ? null :
+      openContainers({ programs: paths.programs, label: containerLabel, uid: agent.uid, states: `${own}/containers`, images: paths.imagesHere, cgroupParent });
+    return { used, containers };
+  });
+  if (!prepared.ok) log.error({ why: prepared.error }, 'no call will be run');
+  const startCall = ({ permit, stdin }: Ask, onShown: Taker): Result<RunningCall> => {
+    if (permit.plan.kind === 'container') return refuse('this runner runs no containers');
+    return accept(launchCall({ permit, stdin, place, sandboxes, ...(permit.plan.terminal === undefined ? {} : { onShown }) }));
+  };
 
-  const run: Run = async (request, onStart) => {
+  const run: Run = async (request, onStart, onShown) => {
+    if (!prepared.ok) throw new Error(prepared.error);
+    const { used, containers } = prepared.value;
     if (calls.size >= CALLS_MAX) return refused('busy', `${CALLS_MAX} calls of this agent are running; wait for one to end`);
     const stdin = bytesOf(request['stdin']);
     if (stdin === undefined) return refused('stdin_digest', 'the input is not base64');
@@ -51,9 +75,12 @@ export async function main(args: readonly string[]): Promise<void> {
     const { permit, receipt } = checked;
     if (!used.use(receipt.seq, receipt.notAfter)) return refused('receipt_reused', 'this receipt has been used; every call needs its own');
     const limits = { ...permit.plan.limits, outputMax: Math.min(permit.plan.limits.outputMax, KEPT_MAX) };
-    const call = launchCall({ permit: { ...permit, plan: { ...permit.plan, limits } }, stdin, place, cgroupParent });
+    const launch = { permit: { ...permit, plan: { ...permit.plan, limits } }, stdin };
+    const started = containers === null ? startCall(launch, onShown) : containers.launch(launch);
+    if (!started.ok) return refused('sandbox', started.error);
+    const call = started.value;
     calls.add(call.kill);
-    const ended = onStart(call.kill);
+    const ended = onStart(call);
     try {
       return await call.done;
     } finally {
@@ -62,22 +89,37 @@ export async function main(args: readonly string[]): Promise<void> {
     }
   };
 
-  const server = await listenOn('runner', `${paths.runnerSockets}/${agent.name}.sock`);
-  server.on('connection', (socket) => serve(socket, daemonUid, run, log));
+  const act: Acts['act'] = async (name, what) => (prepared.ok ? (prepared.value.containers?.act(name, what) ?? null) : null);
+  const server = await listenOn('runner', `${paths.runnerSockets}/${agent.name}${values.containers === true ? '.containers' : ''}.sock`);
+  server.on('connection', (socket) => serve(socket, daemonUid, { run, act }, log));
   process.on('SIGTERM', () => {
     server.close();
     for (const kill of calls) kill();
+    sandboxes.close();
     process.exit(0);
   });
   notifyReady();
 }
 
-/** `onStart` is given what ends the call, and gives back what to do when it has ended. */
-type Run = (request: JsonObject, onStart: (kill: () => void) => () => void) => Promise<Launched>;
+/**
+ * The runner's own folder is its agent's uid's, and outlives it: what lies there may be of the agent's making. A runner that ended at that
+ * would be started anew five times a second, and its calls would never learn why.
+ */
+function prepare<T>(what: () => T): Result<T> {
+  try {
+    return accept(what());
+  } catch (fault) {
+    return refuse((fault as Error).message);
+  }
+}
 
-function serve(socket: Socket, daemonUid: number, run: Run, log: Log): void {
+/** `onStart` is given the call, and gives back what to do when it has ended. */
+type Run = (request: JsonObject, onStart: (call: RunningCall) => () => void, onShown: Taker) => Promise<Launched>;
+type Acts = { readonly run: Run; readonly act: (name: string, what: 'logs' | 'stop') => Promise<ContainerView | null> };
+
+function serve(socket: Socket, daemonUid: number, { run, act }: Acts, log: Log): void {
   /** Calls of this connection by the id of their request. */
-  const running = new Map<number, () => void>();
+  const running = new Map<number, RunningCall>();
   socket.on('error', () => socket.destroy());
   const { uid } = peerOf(socket);
   // The agent and its calls have our own uid in the product: it is not enough to be us.
@@ -87,35 +129,57 @@ function serve(socket: Socket, daemonUid: number, run: Run, log: Log): void {
   }
   // Nobody is left to record how these calls end.
   socket.on('close', () => {
-    for (const kill of running.values()) kill();
+    for (const call of running.values()) call.kill();
   });
-  const onStart = (id: number) => (kill: () => void) => {
-    running.set(id, kill);
+  const onStart = (id: number) => (call: RunningCall) => {
+    running.set(id, call);
     return () => void running.delete(id);
+  };
+  // Who does not read holds up the program that shows, and not this process's memory.
+  const onShown = (id: number) => (chunk: Buffer) => {
+    writeJsonLine(socket, shownLine(id, chunk));
+    return socket.writableNeedDrain ? new Promise<void>((resolve) => void socket.once('drain', resolve)) : null;
+  };
+  const onKeys = (id: number, fields: JsonObject): boolean => {
+    const keys = parseKeys(fields);
+    if (keys !== null) running.get(id)?.type(keys, () => void writeJsonLine(socket, { id, taken: keys.length }));
+    return keys !== null;
   };
   readJsonLines(socket, {
     maxBytes: MAX_LINE,
     onViolation: (reason) => log.warn({ reason }, 'closed a connection that does not speak the protocol'),
     onValue: (value) => {
       const request = requestOf(value);
-      if (request === null || (request.op === 'run' && running.has(request.id))) {
+      const again = request !== null && (request.op === 'run' || request.op === 'container') && running.has(request.id);
+      if (request === null || again || (request.op === 'keys' && !onKeys(request.id, request.fields))) {
         log.warn({}, 'closed a connection that sent an unknown request');
         return void socket.destroy();
       }
       // One that has ended meanwhile is answered already, or about to be.
-      if (request.op === 'cancel') return running.get(request.id)?.();
-      void answer(socket, request.id, () => run(request.fields, onStart(request.id)), log);
+      if (request.op === 'cancel') return running.get(request.id)?.kill();
+      if (request.op === 'hang-up') return running.get(request.id)?.hangUp();
+      if (request.op === 'container') return void answerContainer(socket, request, act);
+      if (request.op === 'run') void answer(socket, request.id, () => run(request.fields, onStart(request.id), onShown(request.id)), log);
     },
   });
 }
 
-type Request = { readonly id: number; readonly op: 'run' | 'cancel'; readonly fields: JsonObject };
+const OPS = ['run', 'cancel', 'keys', 'hang-up', 'container'] as const;
+type Request = { readonly id: number; readonly op: (typeof OPS)[number]; readonly fields: JsonObject };
 
 function requestOf(value: JsonValue): Request | null {
   if (!isObject(value)) return null;
-  const { id, op } = value;
-  if (typeof id !== 'number' || !Number.isSafeInteger(id) || (op !== 'run' && op !== 'cancel')) return null;
+  const { id } = value;
+  const op = OPS.find((known) => known === value['op']);
+  if (typeof id !== 'number' || !Number.isSafeInteger(id) || op === undefined) return null;
   return { id, op, fields: value };
+}
+
+async function answerContainer(socket: Socket, { id, fields }: Request, act: Acts['act']): Promise<void> {
+  const { name, act: what } = fields;
+  const view = typeof name === 'string' && (what === 'logs' || what === 'stop') ? await act(name, what) : null;
+  if (view !== null) writeJsonLine(socket, { id, ok: true, container: printContainer(view) });
+  else writeJsonLine(socket, { id, ok: false, error: 'container', message: `no container of that name runs, or has ended a short while ago` });
 }
 
 async function answer(socket: Socket, id: number, run: () => Promise<Launched>, log: Log): Promise<void> {
@@ -157,10 +221,18 @@ function receiptKey(file: string): Parameters<typeof checkRun>[2]['receiptKey'] 
   return key.value;
 }
 
-/** In our unit the agent's workspace is mounted at /workspace. Under a root of its own (tests) there is no such mount. */
-function hostOf(agent: DeclaredAgent, root: string): (path: string) => string {
-  if (root === '') return (path) => path;
-  return (path) => (isBeneath(path, WORKSPACE) ? agent.workspace + path.slice(WORKSPACE.length) : path);
+/**
+ * In our unit the agent's workspace is mounted at /workspace. Under a root of its own (tests) there is no such mount. Restore points,
+ * transfers and images in the making have another name within a call than outside: the profile of calls knows only that one, so that a
+ * call which has got out of its mounts finds them forbidden.
+ */
+function hostOf(agent: DeclaredAgent, paths: Paths, root: string): (path: string) => string {
+  const own = [[RESTORE, `${paths.restorePoints}/${agent.name}`], [TRANSFER, `${paths.transfers}/${agent.name}`], [IMAGES, `${paths.images}/${agent.name}/new`]];
+  const places = [...own, ...(root === '' ? [] : [[WORKSPACE, agent.workspace]])] as const;
+  return (path) => {
+    const place = places.find(([inside]) => isBeneath(path, inside!));
+    return place === undefined ? path : place[1]! + path.slice(place[0]!.length);
+  };
 }
 
 /** undefined when it is neither null nor base64. */

@@ -30,7 +30,7 @@ export function withinCeiling(ceiling: Ceiling, capability: Capability): Result<
   const asked = formatCapability(capability);
   if (!ceiling.allow.some((pattern) => contains(pattern, capability))) {
     const near = ceiling.allow.filter((pattern) => pattern.namespace === capability.namespace && pattern.action === capability.action);
-    const limit = near.length === 0 ? `it holds nothing of ${capability.namespace}:${capability.action}` : `it reaches ${list(near)}`;
+    const limit = near.length === 0 ? `it holds nothing of ${capability.namespace}:${capability.action}: declare the agent with a type that may hold it` : `it reaches ${list(near)}`;
     return refuse(`cannot hold ${asked}: it is not inside the type's ceiling; ${limit}`);
   }
   const whole = ceiling.deny.find((pattern) => contains(pattern, capability));

@@ -22,7 +22,9 @@ export async function agentList(io: Io, given: Given): Promise<ExitCode> {
 export function agentTable(agents: readonly AgentView[]): readonly string[] {
   if (agents.length === 0) return [];
   const rows = agents.map((a) => [a.name, a.state, a.type, a.mode, String(a.sessions), String(a.grants.length)]);
-  return columns([['AGENT', 'STATE', 'TYPE', 'MODE', 'SESSIONS', 'GRANTS'], ...rows]);
+  const unserved = agents.filter((a) => a.unserved !== null).map((a) => `${a.name} is not served: ${a.unserved}`);
+  const notStarted = agents.filter((a) => a.unserved === null && a.notStarted !== null).map((a) => `${a.name} was not started: ${a.notStarted}`);
+  return [...columns([['AGENT', 'STATE', 'TYPE', 'MODE', 'SESSIONS', 'GRANTS'], ...rows]), ...unserved, ...notStarted];
 }
 
 export async function agentShow(io: Io, given: Given): Promise<ExitCode> {
@@ -33,8 +35,10 @@ export async function agentShow(io: Io, given: Given): Promise<ExitCode> {
     io.screen.json(value);
     return EXIT.ok;
   }
-  const { name, state, pack, type, mode, sessions } = value;
-  io.screen.line(styled(name, 'bold'), ` is ${state}; pack ${pack}, type ${type}, ${mode}, ${sessions} sessions`);
+  const { name, state, id, type, mode, sessions } = value;
+  io.screen.line(styled(name, 'bold'), ` is ${state}; ${id}, type ${type}, ${mode}, ${sessions} sessions`);
+  if (value.unserved !== null) io.screen.line(styled('not served: ', 'yellow'), value.unserved);
+  else if (value.notStarted !== null) io.screen.line(styled('not started: ', 'yellow'), value.notStarted);
   io.screen.line('holds');
   for (const capability of value.capabilities) io.screen.line(`  ${capability}`);
   if (value.grants.length > 0) io.screen.line('granted');
@@ -48,7 +52,10 @@ export async function agentShow(io: Io, given: Given): Promise<ExitCode> {
 export async function agentStart(io: Io, given: Given): Promise<ExitCode> {
   const name = given.operands[0] ?? '';
   const answer = await ask(io, { op: 'agent-start', agent: name });
-  if (!answer.ok) return answer.exit;
+  if (!answer.ok) {
+    if (answer.exit === EXIT.refused) io.screen.complain(`what its program said last: holdfast agent logs ${name}`);
+    return answer.exit;
+  }
   io.screen.line(`${name} is started; see: holdfast agent logs ${name}`);
   return EXIT.ok;
 }

@@ -6,9 +6,12 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AgentView, GivenView, OperatorRequest, PostureFact, RequestView, StatusView } from '../door/operator-wire.ts';
 import { readJsonLines, writeJsonLine } from '../effects/json-lines.ts';
+import type { LedgerReader } from '../effects/ledger-client.ts';
 import { pathsUnder } from '../effects/paths.ts';
 import type { JsonValue } from '../ledger/entry.ts';
 import type { Io } from './io.ts';
+import { ENTER_SCREEN, LEAVE_SCREEN } from '../terminal/screen-filter.ts';
+import { findTarget } from './restore-target.ts';
 import { runCommand } from './run-command.ts';
 import { screenOn } from './screen.ts';
 import { splitWords } from './words.ts';
@@ -45,14 +48,16 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-async function run(line: string): Promise<{ code: number; lines: readonly string[]; err: string }> {
+async function run(line: string): Promise<{ code: number; lines: readonly string[]; err: string; raw: string }> {
   const words = splitWords(line);
   if (!words.ok) throw new Error(words.error);
   let out = '';
   let err = '';
+  let raw = '';
   const io: Io = {
     screen: screenOn({ out: (text) => (out += text), err: (text) => (err += text) }, { out: false, err: false }),
     stdin: Readable.from([]),
+    raw: { write: async (bytes) => void (raw += Buffer.from(bytes).toString()), inputIsTerminal: false, outputIsTerminal: true },
     paths: pathsUnder(root),
     root,
     uid: 4_711,
@@ -60,11 +65,11 @@ async function run(line: string): Promise<{ code: number; lines: readonly string
     stop: new AbortController().signal,
   };
   const code = await runCommand(io, words.value);
-  return { code, lines: out.split('\n').slice(0, -1), err };
+  return { code, lines: out.split('\n').slice(0, -1), err, raw };
 }
 
 const agent = (name: string, part: Partial<AgentView> = {}): AgentView => (
-  { name, pack: 'main', type: 'task', mode: 'mediated', state: 'active', sessions: 1, capabilities: [], grants: [], ...part }
+  { name, pack: 'main', id: `agent.main.${name}.v1`, type: 'task', mode: 'mediated', state: 'active', sessions: 1, unserved: null, notStarted: null, capabilities: [], grants: [], ...part }
 );
 const request: RequestView = { id: 'r-1', agent: 'demo', capability: 'fs:read:/srv/**', reason: 'why', forMs: 60_000, askedAt: '2026-11-21T09:00:00.000Z' };
 const status = (part: Partial<StatusView> = {}): StatusView => (
@@ -97,7 +102,50 @@ describe('holdfast status', () => {
   });
 });
 
+describe('holdfast attach', () => {
+  const shells = [
+    { shell: 'c-1', columns: 80, rows: 24, running: true, openedAt: '' },
+    { shell: 'c-2', columns: 80, rows: 24, running: false, openedAt: '' },
+  ];
+  const shown = (text: string) => ({ data: Buffer.from(text).toString('base64'), missed: 0, next: text.length, running: false, ended: 'itself' });
+
+  test('shows the newest that runs on a screen of its own, filtered, and puts the terminal right', async () => {
+    answers = { shells, 'shell-watch': shown('\x1b[1mhi\x1b]0;title\x07\x1b[6n\r\n\x1b[') };
+    const { code, raw, err } = await run('attach demo');
+    expect({ code, err }).toEqual({ code: 0, err: 'c-1 has ended (itself)\n' });
+    expect(raw).toBe(`${ENTER_SCREEN}\x1b[1mhi\\x1b]0;title\\x07\\x1b[6n\r\n\\x1b[${LEAVE_SCREEN}`);
+  });
+
+  test('of none that runs, or none of that name, it says so and touches no terminal', async () => {
+    answers = { shells: shells.slice(1) };
+    expect(await run('attach demo')).toMatchObject({ code: 1, raw: '', err: 'refused: demo has no shell open; an agent opens one with its tool shell.open, when it holds shell:open\n' });
+    expect(await run('attach demo --shell c-3')).toMatchObject({ code: 1, raw: '', err: 'refused: demo has no shell c-3\n' });
+  });
+});
+
+describe('holdfast undo', () => {
+  const done = { of: '/workspace', from: 'p-1', to: null, restored: 1, removed: 0, left: 0, conflicts: 0, unread: 0, paths: [], done: true };
+
+  test('names the command that takes it back, and a command understands it', async () => {
+    answers = { undo: [{ ...done, point: 'p-22aa61e09d4f7c35' }] };
+    const { code, lines } = await run('undo p-0000000000000001 --agent demo');
+    expect(code).toBe(0);
+    const command = /; to undo this: holdfast (.*)$/.exec(lines.at(-1) ?? '')?.[1];
+    expect(command).toBe('undo p-22aa61e09d4f7c35 --agent demo');
+    expect(await findTarget({} as LedgerReader, command!.split(' ')[1]!, command!.split(' ')[3]!)).toEqual(
+      { ok: true, value: { agent: 'demo', target: { kind: 'point', point: 'p-22aa61e09d4f7c35' } } },
+    );
+    expect(await run(command!)).toMatchObject({ code: 0, err: '' });
+  });
+});
+
 describe('holdfast', () => {
+  test('where there is no agent the next step is one that an operator elsewhere can take', async () => {
+    answers = { status: status({ agents: [] }) };
+    expect((await run('')).lines.at(-1)).toBe('next: ssh alice@MACHINE holdfast agent add - <FILE');
+  });
+
+
   test('answers in ten lines at most', async () => {
     const agents = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => agent(name));
     answers = { status: status({ agents, posture: [BAD], requests: [request, request] }) };
@@ -141,7 +189,7 @@ test('the answer to a grant says where it stops short', async () => {
   const note = 'fs:read:/etc/* reaches one level only; for everything below write fs:read:/etc/**';
   const given: GivenView = { id: 'g-1', agent: 'demo', capability: 'fs:read:/etc/*', reason: 'r', grantedBy: 'anna', leftMs: 1, usesLeft: null, notes: [note] };
   answers = { grant: given };
-  expect(await run("grant demo 'fs:read:/etc/*' --for 10m --reason r")).toEqual({
+  expect(await run("grant demo 'fs:read:/etc/*' --for 10m --reason r")).toMatchObject({
     code: 0,
     err: '',
     lines: ['demo holds fs:read:/etc/* for 10m', `note: ${note}`, 'grant g-1; end it with: holdfast revoke g-1'],

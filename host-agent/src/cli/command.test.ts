@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { pathsUnder } from '../effects/paths.ts';
 import { SLOT_COUNT, SLOT_UID_BASE } from '../config/slots.ts';
+import { ENTRY_KINDS } from '../ledger/entry.ts';
 import { VERSION } from '../version.ts';
 import { AGENT_UIDS } from './agent-uids.ts';
 import { COMMANDS } from './commands.ts';
@@ -20,6 +21,7 @@ async function run(line: string): Promise<{ code: number; out: string; err: stri
   const io: Io = {
     screen: screenOn({ out: (text) => (out += text), err: (text) => (err += text) }, { out: false, err: false }),
     stdin: Readable.from(['name: x\n']),
+    raw: { write: async () => undefined, inputIsTerminal: false, outputIsTerminal: true },
     paths: pathsUnder('/nonexistent'),
     root: '/nonexistent',
     uid: 4_711,
@@ -42,7 +44,7 @@ test.each([
   ['status --json=1', '--json takes no value'],
   ['log -n', '--limit needs a value (N); see: holdfast log --help'],
   ['log --limit 1e3', '--limit must be a whole number from 1 to 10000, not "1e3"'],
-  ['log --kind nonsense', '--kind must be a kind of entry, for example call.refused, not "nonsense"'],
+  ['log --kind nonsense', `--kind must be a kind of entry, not "nonsense"; one of: ${ENTRY_KINDS.join(', ')}`],
   ['log --since yesterday', '--since must be a time like 2026-11-21T09:00:00Z or a duration like 10m, not "yesterday"'],
   ['grant demo', 'CAPABILITY is missing; see: holdfast grant --help'],
   ['grant demo fs:read:/x', '--for DURATION is missing; see: holdfast grant --help'],
@@ -73,6 +75,8 @@ test('every command has a help with a usage line and its examples, which begin w
     for (const example of command.examples) expect(shown.out).toContain(example);
     expect(command.examples.length).toBeGreaterThan(0);
     expect(command.examples.every((e) => e.startsWith('holdfast') || e.startsWith('ssh '))).toBe(true);
+    // As daemon.ts makes them: what is shown can be had.
+    for (const id of command.examples.join(' ').match(/(?<= )[a-z]-\S+/g) ?? []) expect(id).toMatch(/^[cgprs]-[0-9a-f]{16}$/);
     expect(await run(`help ${command.words.join(' ')}`)).toEqual(shown);
   }
   expect((await run('--help')).out).toContain('holdfast agent add');

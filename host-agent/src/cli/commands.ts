@@ -4,6 +4,11 @@ import type { Command, Operand, Option } from './command.ts';
 const AGENT: Operand = { name: 'AGENT' };
 const JSON_OPTION: Option = { name: 'json', value: null, help: 'print JSON, one value a line' };
 
+/** An agent stands for its last session. */
+const TARGET: Operand = { name: 'ENTRY|SESSION|POINT|AGENT|image' };
+const PATH: Operand = { name: 'PATH', optional: true };
+const OF_AGENT: Option = { name: 'agent', value: 'AGENT', help: 'whose restore point it is; needed for a POINT and for image' };
+
 export const COMMANDS: readonly Command[] = [
   {
     words: [],
@@ -41,8 +46,8 @@ export const COMMANDS: readonly Command[] = [
     words: ['agent', 'add'],
     operands: [{ name: 'FILE' }],
     options: [{ name: 'replace', value: null, help: 'replace the file of an agent of the same name' }],
-    summary: 'declare an agent from a YAML file, or from standard input with -',
-    examples: ['holdfast agent add reporter.yaml', 'ssh ops@box holdfast agent add - <reporter.yaml'],
+    summary: 'declare an agent from a YAML file that comes on standard input (-) or lies on this machine',
+    examples: ['ssh ops@box holdfast agent add - <reporter.yaml', 'holdfast agent add reporter.yaml'],
     run: async (io, given) => (await import('./agent-file.ts')).agentAdd(io, given),
   },
   {
@@ -103,7 +108,7 @@ export const COMMANDS: readonly Command[] = [
     operands: [{ name: 'GRANT' }],
     options: [],
     summary: 'end a grant now: no call that starts after the answer has it',
-    examples: ['holdfast revoke 01jd2k7m'],
+    examples: ['holdfast revoke g-5f0c2a917be4d386'],
     run: async (io, given) => (await import('./grant.ts')).revoke(io, given),
   },
   {
@@ -119,7 +124,7 @@ export const COMMANDS: readonly Command[] = [
     operands: [{ name: 'REQUEST' }],
     options: [{ name: 'reason', value: 'TEXT', required: true, help: 'kept in the ledger' }],
     summary: 'close a request without giving anything',
-    examples: ["holdfast refuse r-01jd2k7m --reason 'not today'"],
+    examples: ["holdfast refuse r-0b9d47e1c6a2f853 --reason 'not today'"],
     run: async (io, given) => (await import('./grant.ts')).refuseOne(io, given),
   },
   {
@@ -143,16 +148,96 @@ export const COMMANDS: readonly Command[] = [
     run: async (io, given) => (await import('./log.ts')).log(io, given),
   },
   {
+    words: ['diff'],
+    operands: [TARGET, PATH],
+    options: [{ name: 'names', value: null, help: 'paths only, no text' }, OF_AGENT, JSON_OPTION],
+    summary: 'what a call or a session changed in the workspace',
+    examples: ['holdfast diff demo', 'holdfast diff 4711', 'holdfast diff s-1f00a4c2d97e3b58 /workspace/src', 'holdfast diff p-22aa61e09d4f7c35 --agent demo --names'],
+    run: async (io, given) => (await import('./restore.ts')).diff(io, given),
+  },
+  {
+    words: ['undo'],
+    operands: [TARGET, PATH],
+    options: [
+      { name: 'dry-run', short: 'n', value: null, help: 'say what would be done and what cannot be, and do nothing' },
+      { name: 'force', value: null, help: 'also what was changed once more since, and while the agent writes' },
+      OF_AGENT,
+      JSON_OPTION,
+    ],
+    summary: 'take back what a call or a session changed in the workspace; can itself be undone',
+    examples: ['holdfast undo 4711 --dry-run', 'holdfast undo s-1f00a4c2d97e3b58', 'holdfast undo demo /workspace/notes.txt', 'holdfast undo p-22aa61e09d4f7c35 --agent demo'],
+    run: async (io, given) => (await import('./restore.ts')).undo(io, given),
+  },
+  {
+    words: ['etc', 'list'],
+    operands: [],
+    options: [JSON_OPTION],
+    summary: 'the directories of /etc that agents can be granted to change, and which agents',
+    examples: ['holdfast etc list', 'holdfast diff image /etc/nginx --agent web'],
+    run: async (io, given) => (await import('./restore.ts')).etcList(io, given),
+  },
+  {
+    words: ['project', 'put'],
+    operands: [AGENT, { name: 'NAME', optional: true }],
+    options: [],
+    summary: "a tar archive or a bundle of git from standard input into the agent's workspace, or into a folder NAME of it (1 GiB at most)",
+    examples: ['ssh ops@box holdfast project put demo app <app.tar', 'ssh ops@box holdfast project put demo app <app.bundle'],
+    run: async (io, given) => (await import('./project.ts')).projectPut(io, given),
+  },
+  {
+    words: ['project', 'get'],
+    operands: [AGENT, { name: 'NAME', optional: true }],
+    options: [{ name: 'bundle', value: null, help: 'all refs of the repository of git that it is, as a bundle' }],
+    summary: "the agent's workspace, or a folder NAME of it, as a tar archive to standard output",
+    examples: ['ssh ops@box holdfast project get demo app >app.tar', 'ssh ops@box holdfast project get demo app --bundle >app.bundle'],
+    run: async (io, given) => (await import('./project.ts')).projectGet(io, given),
+  },
+  {
+    words: ['container', 'import'],
+    operands: [AGENT, { name: 'DIGEST' }],
+    options: [],
+    summary: "a tar archive of a file system from standard input, as an image for an agent's containers; DIGEST is the archive's sha256",
+    examples: ['ssh ops@box holdfast container import demo sha256:DIGEST <image.tar'],
+    run: async (io, given) => (await import('./container.ts')).containerImport(io, given),
+  },
+  {
+    words: ['container', 'remove'],
+    operands: [AGENT, { name: 'DIGEST' }],
+    options: [],
+    summary: 'an image that was brought in for an agent',
+    examples: ['holdfast container remove demo sha256:DIGEST'],
+    run: async (io, given) => (await import('./container.ts')).containerRemove(io, given),
+  },
+  {
+    words: ['attach'],
+    operands: [AGENT],
+    options: [
+      { name: 'shell', value: 'ID', help: 'which one (default: the newest that runs)' },
+      { name: 'unicode', value: null, help: 'this terminal reads UTF-8: letters beyond ASCII as they are, not escaped' },
+    ],
+    summary: "watch an agent's shell live, until it ends or Ctrl-C; what could act on your terminal is shown escaped",
+    examples: ['ssh -t ops@box holdfast attach demo', 'ssh -t ops@box holdfast attach demo --unicode'],
+    run: async (io, given) => (await import('./attach.ts')).attach(io, given),
+  },
+  {
+    words: ['points'],
+    operands: [AGENT],
+    options: [JSON_OPTION],
+    summary: "an agent's restore points, oldest first: at most 256, 16 GiB and 30 days",
+    examples: ['holdfast points demo'],
+    run: async (io, given) => (await import('./restore.ts')).points(io, given),
+  },
+  {
     words: ['verify'],
     operands: [],
     options: [
       { name: 'from', value: 'N', help: 'first entry (default: the first there is)' },
       { name: 'to', value: 'N', help: 'last entry (default: the last there is)' },
-      { name: 'file', value: 'PATH', help: 'check a file of `holdfast log --json` instead, without the machine that made it' },
+      { name: 'file', value: 'PATH', help: 'check a file of `holdfast log --json` (- is standard input) instead, without the machine that made it' },
       JSON_OPTION,
     ],
     summary: 'check the hash chain; names the first bad entry',
-    examples: ['holdfast verify', 'holdfast verify --from 100 --to 200'],
+    examples: ['holdfast verify', 'holdfast verify --from 100 --to 200', 'ssh ops@box holdfast verify --file - <saved.jsonl'],
     run: async (io, given) => (await import('./verify.ts')).verify(io, given),
   },
   {

@@ -56,6 +56,7 @@ describe('one line an entry, in words', () => {
     ['did fs.read in 1s (entry 7)', entry(1, 'call.outcome', { tool: 'fs.read', status: 'ok', intent: 7, duration_ms: 1_200, output_digest: DIGEST })],
     ['process.run was stopped at its time limit after 1m (entry 7)', entry(1, 'call.outcome', { tool: 'process.run', status: 'deadline', intent: 7, duration_ms: 60_000 })],
     ['process.run was cancelled by its client (entry 7)', entry(1, 'call.outcome', { tool: 'process.run', status: 'cancelled', intent: 7 })],
+    ['shell.open ended with a grant that was revoked after 1m (entry 7)', entry(1, 'call.outcome', { tool: 'shell.open', status: 'cancelled', intent: 7, duration_ms: 60_000, observed: { by: 'cgroup', ended: 'revoked' } })],
     ['asks for fs:read:/srv/** for 10m: the report', entry(1, 'grant.requested', { capability: 'fs:read:/srv/**', for_ms: 600_000, reason: 'the report' })],
     ['granted demo fs:read:/srv/** for 10m: ticket 1', entry(1, 'grant.given', { agent: 'demo', capability: 'fs:read:/srv/**', for_ms: 600_000, reason: 'ticket 1' })],
     ['the grant of fs:read:/srv/** to demo ended: expired', entry(1, 'grant.ended', { agent: 'demo', capability: 'fs:read:/srv/**', how: 'expired' })],
@@ -65,6 +66,12 @@ describe('one line an entry, in words', () => {
     ['agent demo ended by itself', entry(1, 'agent.stopped', { agent: 'demo', reason: 'exited' })],
     ['agent demo failed (exit-code 3)', entry(1, 'agent.stopped', { agent: 'demo', reason: 'failed', result: 'exit-code 3' })],
     ['agents declared: added demo laptop, 1 problems', entry(1, 'configuration.changed', { what: 'agents declared', added: ['demo', 'laptop'], removed: [], changed: [], problems: ['x'], digest: DIGEST })],
+    ['unmediated: ran /usr/bin/true -D', entry(1, 'unmediated.exec', { exe: '/usr/bin/true', program: '/usr/bin/true', argv: ['/usr/sbin/sshd', '-D'], result: 'ok' })],
+    ['unmediated: could not run /proc/self/fd/3 (EACCES)', entry(1, 'unmediated.exec', { exe: '/usr/bin/python3.13', program: '/proc/self/fd/3', argv: [], result: 'EACCES' })],
+    ['unmediated: rename /workspace/a -> /workspace/b', entry(1, 'unmediated.file', { op: 'rename', paths: ['/workspace/a', '/workspace/b'], result: 'ok' })],
+    ['unmediated: could not write /etc/? (EROFS)', entry(1, 'unmediated.file', { op: 'write', paths: ['/etc/?'], result: 'EROFS' })],
+    ['unmediated: 70 more acts, 50 x create ok, 20 x exec /usr/bin/true ok', entry(1, 'unmediated.counted', { count: 70, of: [{ what: 'create ok', times: 50 }, { what: 'exec /usr/bin/true ok', times: 20 }] })],
+    ['unmediated: up to 3 acts of anybody were not recorded: dropped', entry(1, 'unmediated.lost', { count: 3, at_most: true, why: 'dropped' })],
     ['door: replies not read (3 times)', entry(1, 'door.refused', { why: 'replies not read', count: 3 })],
   ])('%s', (words, value) => {
     expect(shown([value])).toEqual(['2026-11-21 (UTC)', `     1  09:14:01  demo        ${words}`]);

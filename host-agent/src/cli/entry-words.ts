@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Entry, JsonObject, JsonValue } from '../ledger/entry.ts';
+import { isObject } from '../ledger/shape.ts';
 import { showDuration } from './duration.ts';
 import type { Style } from './screen.ts';
 
@@ -20,7 +21,7 @@ export function entryWords(entry: Entry): EntryWords {
     case 'configuration.changed':
       return told(configuration(data));
     case 'agent.started':
-      return told(`started agent ${of('agent')}`);
+      return told(`started agent ${of('agent')}${kept(data['restore'])}`);
     case 'agent.stopped':
       return stopped(data);
     case 'session.opened':
@@ -28,7 +29,7 @@ export function entryWords(entry: Entry): EntryWords {
     case 'session.closed':
       return told('disconnected');
     case 'call.intent':
-      return told(`may call ${of('tool')}${argumentsOf(data['arguments'])}`);
+      return told(`may call ${of('tool')}${kept(data['restore'])}${argumentsOf(data['arguments'])}`);
     case 'call.refused':
       return refused(data);
     case 'call.outcome':
@@ -47,9 +48,39 @@ export function entryWords(entry: Entry): EntryWords {
       return told('the seed made this machine its own: operators and their keys are set');
     case 'seed.ignored':
       return told('another seed was offered and ignored', 'yellow');
+    case 'watch.crossed':
+      return told(`${of('figure')} is ${of('value')}: ${of('when')} the ${of('limit')} that ${of('agent')} watches for`, 'red');
+    case 'watch.back':
+      return told(`${of('figure')} is ${of('value')}: no longer ${of('when')} ${of('limit')}`, 'green');
+    case 'watch.lost':
+      return told(`agents' watches do not work: ${of('why')}`, 'red');
     case 'clock.jumped':
       return told(`the clock jumped from ${of('from')} to ${of('to')}`, 'yellow');
+    case 'unmediated.exec':
+      return told(`unmediated: ${ranProgram(data)}`);
+    case 'unmediated.file':
+      return told(`unmediated: ${changedFile(data)}`);
+    case 'unmediated.counted':
+      return told(`unmediated: ${of('count')} more acts, ${counted(data)}`, 'yellow');
+    case 'unmediated.lost':
+      return told(`unmediated: ${data['at_most'] === true ? 'up to ' : ''}${of('count')} acts of anybody were not recorded: ${of('why')}`, 'red');
   }
+}
+
+/** The file that ran, not the name it gave itself. */
+function ranProgram(data: JsonObject): string {
+  if (data['result'] !== 'ok') return `could not run ${plain(data['program'])} (${plain(data['result'])})`;
+  return `ran ${[plain(data['exe']), ...words(data['argv']).slice(1)].join(' ')}`;
+}
+
+function changedFile(data: JsonObject): string {
+  const what = `${plain(data['op'])} ${words(data['paths']).join(' -> ')}`.trim();
+  return data['result'] === 'ok' ? what : `could not ${what} (${plain(data['result'])})`;
+}
+
+function counted(data: JsonObject): string {
+  const of = Array.isArray(data['of']) ? data['of'] : [];
+  return of.map((item) => (isObject(item) ? `${plain(item['times'])} x ${plain(item['what'])}` : plain(item))).join(', ');
 }
 
 function told(text: string, style: Style | null = null): EntryWords {
@@ -73,13 +104,24 @@ const ENDS: Readonly<Record<string, string>> = {
   failed: 'could not be carried out',
 };
 
+/** Of a shell: what ended it, where that was not its program or its agent. */
+const SHELL_ENDS: Readonly<Record<string, string>> = {
+  idle: 'ended, for nobody used it',
+  revoked: 'ended with a grant that was revoked',
+  disconnected: "ended with its agent's connection",
+  stopping: 'ended with holdfastd',
+  unrecorded: 'ended, for it could not be written down',
+  lost: 'ended with its runner',
+};
+
 function outcome(data: JsonObject): EntryWords {
   const status = plain(data['status']);
   const tool = plain(data['tool']);
   const took = typeof data['duration_ms'] === 'number' ? showDuration(data['duration_ms']) : null;
   const intent = `(entry ${plain(data['intent'])})`;
   if (status === 'ok') return told(`did ${tool}${took === null ? '' : ` in ${took}`} ${intent}`, 'green');
-  return told(`${tool} ${ENDS[status] ?? `ended: ${status}`}${took === null ? '' : ` after ${took}`} ${intent}`, 'yellow');
+  const ended = isObject(data['observed']) ? SHELL_ENDS[plain(data['observed']['ended'])] : undefined;
+  return told(`${tool} ${ended ?? ENDS[status] ?? `ended: ${status}`}${took === null ? '' : ` after ${took}`} ${intent}`, 'yellow');
 }
 
 function stopped(data: JsonObject): EntryWords {
@@ -115,6 +157,11 @@ function argumentsOf(value: JsonValue | undefined): string {
   return text === '' ? '' : ` ${text}`;
 }
 
+/** That there is a way back from it, as long as its restore point is there. */
+function kept(value: JsonValue | undefined): string {
+  return words(value).length > 0 ? ' (undoable)' : '';
+}
+
 function client(value: JsonValue | undefined): string {
   const { name, version } = isObject(value) ? value : {};
   return typeof name === 'string' && name !== '' ? ` with ${short(`${name} ${plain(version ?? '')}`.trim(), 40)}` : '';
@@ -130,10 +177,6 @@ function times(count: JsonValue | undefined): string {
 
 function words(value: JsonValue | undefined): readonly string[] {
   return Array.isArray(value) ? value.map(plain) : [];
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Text as it is, other values as JSON. Of what was too long to keep (digest, size, head) only how it began. */

@@ -48,7 +48,7 @@ export async function grants(io: Io, given: Given): Promise<ExitCode> {
 export async function revoke(io: Io, given: Given): Promise<ExitCode> {
   const answer = await ask<{ readonly note: string | null }>(io, { op: 'revoke', grant: given.operands[0] ?? '' });
   if (!answer.ok) return answer.exit;
-  io.screen.line(`grant ${given.operands[0] ?? ''} has ended; calls that run end at their own time`);
+  io.screen.line(`grant ${given.operands[0] ?? ''} has ended; no call begins with it, one that runs ends at its own time, and a shell that could use it ends now`);
   if (answer.value.note !== null) io.screen.complain(styled('note: ', 'yellow'), answer.value.note);
   return EXIT.ok;
 }

@@ -6,6 +6,8 @@ import type { Screen } from './screen.ts';
 export type Io = {
   readonly screen: Screen;
   readonly stdin: NodeJS.ReadableStream;
+  /** Bytes as they are, for what is not for eyes. */
+  readonly raw: { readonly write: (bytes: Uint8Array) => Promise<void>; readonly inputIsTerminal: boolean; readonly outputIsTerminal: boolean };
   readonly paths: Paths;
   readonly root: string;
   readonly uid: number;

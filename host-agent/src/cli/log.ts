@@ -61,7 +61,7 @@ function filterOf(given: Given, now: number): Result<QueryFilter> {
   const { options } = given;
   const kind = options.get('kind');
   if (kind !== undefined && !ENTRY_KINDS.some((known) => known === kind)) {
-    return refuse(`--kind must be a kind of entry, for example call.refused, not "${kind}"`);
+    return refuse(`--kind must be a kind of entry, not "${kind}"; one of: ${ENTRY_KINDS.join(', ')}`);
   }
   const since = timeOf('since', options.get('since'), now);
   if (!since.ok) return since;

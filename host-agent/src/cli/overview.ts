@@ -42,7 +42,7 @@ export async function overview(io: Io, given: Given): Promise<ExitCode> {
   if (bad > 0) io.screen.line(styled(`${counted(bad, 'bad fact')} about this machine; see: holdfast status`, 'yellow'));
   if (requests.length > 0) io.screen.line(`${counted(requests.length, 'request')} to answer; see: holdfast requests`);
   if (requests[0] !== undefined) showGrantLine(io, 'next: ', requests[0], 'bold');
-  else io.screen.line('next: ', styled(nextStep(agents), 'bold'));
+  else io.screen.line('next: ', styled(nextStep(agents, io.login), 'bold'));
   return EXIT.ok;
 }
 
@@ -62,8 +62,9 @@ function stateWords({ state, sessions }: AgentView): string {
   return sessions === 0 ? (words[state] ?? state) : `${words[state] ?? state}, ${connected}`;
 }
 
-function nextStep(agents: readonly AgentView[]): string {
-  if (agents.length === 0) return 'holdfast agent add FILE';
+/** Operators have no files on the machine: what they send comes over ssh. */
+function nextStep(agents: readonly AgentView[], login: string): string {
+  if (agents.length === 0) return `ssh ${login === '' ? 'OPERATOR' : login}@MACHINE holdfast agent add - <FILE`;
   const idle = agents.find((agent) => agent.state === 'inactive' || agent.state === 'failed');
   return idle === undefined ? 'holdfast log --follow' : `holdfast agent start ${idle.name}`;
 }

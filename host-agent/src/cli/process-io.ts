@@ -25,6 +25,11 @@ export function processIo(root: string, stop: AbortController): Io {
       },
     ),
     stdin: process.stdin,
+    raw: {
+      write: (bytes) => new Promise((resolve) => void process.stdout.write(bytes, () => resolve())),
+      inputIsTerminal: process.stdin.isTTY === true,
+      outputIsTerminal: process.stdout.isTTY === true,
+    },
     paths: pathsUnder(root),
     root,
     uid: process.getuid?.() ?? -1,

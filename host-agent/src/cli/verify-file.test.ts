@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EMPTY_CHAIN, headOf, nextEntry } from '../ledger/chain.ts';
 import type { JsonObject } from '../ledger/entry.ts';
@@ -29,7 +30,7 @@ function saved(all: readonly JsonObject[]): string[] {
 async function verdict(lines: readonly string[]): Promise<unknown> {
   const path = join(dir, 'log');
   writeFileSync(path, `${lines.join('\n')}\n`);
-  const told = await verifyFile(path, {});
+  const told = await verifyFile(path, {}, Readable.from([]));
   return told.ok ? told.value : told.error;
 }
 
@@ -52,4 +53,12 @@ test.each<[string, (lines: string[]) => string[], string]>([
   const lines = saved([{ n: 1 }, { n: 2 }, { n: 3 }]);
   expect(await verdict(lines)).toMatchObject({ verified: 3 });
   expect(await verdict(damage(lines))).toMatchObject({ bad: { reason: expect.stringContaining(reason) } });
+});
+
+test('- is standard input', async () => {
+  const lines = saved([{ n: 1 }, { n: 2 }]);
+  const from = (text: string) => verifyFile('-', {}, Readable.from([Buffer.from(text)]));
+  expect(await from(`${lines.join('\n')}\n`)).toMatchObject({ ok: true, value: { verified: 2, first: 1, last: 2 } });
+  expect(await from(`${lines[1]}\nx\n`)).toMatchObject({ ok: true, value: { bad: { segment: 'standard input:2' } } });
+  expect(await from('')).toEqual({ ok: false, error: 'standard input holds no entry of that range' });
 });

@@ -12,17 +12,18 @@ import { canonicalJson } from '../ledger/encode.ts';
  * Checks entries that were saved with `holdfast log --json`: one after the other, without a gap, each pointing back to the one before.
  * Anybody could have made such a file whole; what it proves is that it is of one piece, up to the head it ends in.
  */
-export async function verifyFile(path: string, range: { readonly from?: number; readonly to?: number }): Promise<Result<VerifyAnswer>> {
+export async function verifyFile(path: string, range: { readonly from?: number; readonly to?: number }, stdin: NodeJS.ReadableStream): Promise<Result<VerifyAnswer>> {
+  const shown = path === '-' ? 'standard input' : path;
   let previous: { readonly seq: number; readonly hash: string } | null = null;
   let first: number | null = null;
   let line = 0;
   try {
-    for await (const text of createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity })) {
+    for await (const text of createInterface({ input: path === '-' ? stdin : createReadStream(path, 'utf8'), crlfDelay: Infinity })) {
       line += 1;
       if (text === '') continue;
       const read = entryAt(text);
       const bad = (reason: string): Result<VerifyAnswer> =>
-        accept({ bad: { seq: previous === null ? (range.from ?? 1) : previous.seq + 1, segment: `${path}:${line}`, reason } });
+        accept({ bad: { seq: previous === null ? (range.from ?? 1) : previous.seq + 1, segment: `${shown}:${line}`, reason } });
       if (!read.ok) return bad(read.error);
       const { entry, hash } = read.value;
       if (entry.seq < (range.from ?? 1)) continue;
@@ -33,9 +34,9 @@ export async function verifyFile(path: string, range: { readonly from?: number; 
       first ??= entry.seq;
     }
   } catch (fault) {
-    return refuse(`cannot read ${path}: ${fault instanceof Error ? fault.message : String(fault)}`);
+    return refuse(`cannot read ${shown}: ${fault instanceof Error ? fault.message : String(fault)}`);
   }
-  if (previous === null || first === null) return refuse(`${path} holds no entry of that range`);
+  if (previous === null || first === null) return refuse(`${shown} holds no entry of that range`);
   return accept({ verified: previous.seq - first + 1, first, last: previous.seq, head: previous });
 }
 

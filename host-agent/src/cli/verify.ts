@@ -20,7 +20,7 @@ export async function verify(io: Io, given: Given): Promise<ExitCode> {
   const file = given.options.get('file');
   if (file !== undefined) {
     const { verifyFile } = await import('./verify-file.ts');
-    const verdict = await verifyFile(file, range);
+    const verdict = await verifyFile(file, range, io.stdin);
     return verdict.ok ? told(io, given, verdict.value) : usage(io, verdict.error);
   }
   const verdict = await withLedger(io, (ledger) => ledger.verify(range.from, range.to));

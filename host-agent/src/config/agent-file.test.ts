@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { type AgentType, callLabelOf, parseAgentType } from './agent-type.ts';
+import { type AgentType, callLabelOf, parseAgentType, profilesOf } from './agent-type.ts';
 import { parseAgentFile } from './agent-file.ts';
 import { capabilityJudge } from './capability-judge.ts';
 
@@ -25,8 +25,8 @@ function problemsOf(text: string): readonly string[] {
   return parsed.ok ? [] : parsed.problems.map(({ file, line, message }) => `${file}:${line}: ${message}`);
 }
 
-test('the shipped types are task and dev, and every shipped agent is of one of them', () => {
-  expect([...TYPES.keys()].sort()).toEqual(['dev', 'task']);
+test('the shipped types are these, and every shipped agent is of one of them', () => {
+  expect([...TYPES.keys()].sort()).toEqual(['dev', 'monitor', 'security', 'system', 'task']);
   for (const file of readdirSync(new URL('agents.d/', SHIPPED))) {
     const parsed = parseAgentFile(file, readFileSync(new URL(`agents.d/${file}`, SHIPPED), 'utf8'), TYPES, capabilityJudge);
     expect(parsed.ok ? [] : parsed.problems).toEqual([]);
@@ -36,15 +36,24 @@ test('the shipped types are task and dev, and every shipped agent is of one of t
 test('a task agent holds its workspace and a look at the machine, and no program (R4)', () => {
   expect(TYPES.get('task')?.capabilities).toEqual([
     'fs:read:/workspace', 'fs:read:/workspace/**', 'fs:write:/workspace/**', 'fs:delete:/workspace/**', 'process:list', 'host:metrics',
+    'container:run:tools', 'container:logs:*', 'container:stop:*',
   ]);
   expect(TYPES.get('dev')?.capabilities).toContain('process:run:*');
 });
 
-test('no shipped type can ever write outside its workspace or read an account secret', () => {
-  for (const { ceiling } of TYPES.values()) {
-    const never = ['fs:write:/etc/nginx/x', 'fs:write:/usr/share/x', 'fs:read:/etc/shadow', 'fs:read:/var/log/**', 'fs:delete:/**'];
-    for (const capability of never) expect(capabilityJudge.within(ceiling, capability).ok).toBe(false);
-    for (const capability of ['fs:write:/workspace/a/b', 'fs:read:/usr/lib/os-release', 'process:run:git']) {
+test('no shipped type can ever write the machine or read an account secret; only `system` writes named places outside its workspace', () => {
+  for (const { name, ceiling } of TYPES.values()) {
+    const named = name === 'system' ? ['fs:write:/var/www/**', 'fs:write:/etc/nginx/**'] : [];
+    for (const capability of ['fs:write:/var/www/**', 'fs:write:/etc/nginx/**']) {
+      expect(capabilityJudge.within(ceiling, capability).ok, `${name} ${capability}`).toBe(named.includes(capability));
+    }
+    const never = [
+      'fs:write:/etc/**', 'fs:write:/etc/passwd', 'fs:write:/usr/share/x', 'fs:read:/etc/shadow', 'fs:read:/run/**', 'fs:delete:/**', 'fs:write:/boot/x',
+      'fs:write:/var/lib/holdfast-ledger/x', 'fs:read:/var/lib/holdfast-workspaces/other/x', 'service:stop:ssh.service', 'service:restart:holdfastd.service', 'agent:start',
+    ];
+    for (const capability of never) expect(capabilityJudge.within(ceiling, capability).ok, `${name} ${capability}`).toBe(false);
+    const runs = ['security', 'monitor'].includes(name) ? [] : ['process:run:git', 'fs:read:/usr/lib/os-release'];
+    for (const capability of ['fs:write:/workspace/a/b', ...runs]) {
       expect(capabilityJudge.within(ceiling, capability).ok).toBe(true);
     }
   }
@@ -53,19 +62,24 @@ test('no shipped type can ever write outside its workspace or read an account se
 test('what a file leaves out is the type’s, and what it says narrows it', () => {
   const parsed = parseAgentFile('x.yaml', 'name: a_1\ntype: task\n', TYPES, capabilityJudge);
   expect(parsed.ok && parsed.agent).toMatchObject({
-    name: 'a_1', pack: 'main', mode: 'mediated', start: 'manual', program: null, line: 1,
+    name: 'a_1', pack: 'main', version: 1, mode: 'mediated', start: 'manual', program: null, line: 1,
     limits: { timeoutMs: 60_000, memoryMax: 512 * 1024 ** 2, tasksMax: 64, outputMax: 256 * 1024 },
-    slice: { memoryMax: 2 * 1024 ** 3, tasksMax: 100, cpuPercent: 200 },
+    slice: { memoryMax: 2 * 1024 ** 3, tasksMax: 100, cpuPercent: 200, ioMax: 100 * 1024 ** 2, diskMax: 1024 ** 3 },
   });
-  const narrow = 'name: a\ntype: task\npack: night\nmode: mediated\nstart: boot\nprogram: [/usr/bin/true, --x]\n'
+  const narrow = 'name: a\ntype: task\npack: night\nversion: 3\nmode: mediated\nstart: boot\nprogram: [/usr/bin/true, --x]\n'
     + 'capabilities: ["fs:read:/workspace/in/**"]\nlimits: {timeout: 5s, memory: 64M, tasks: 4, output: 8K}\n'
     + 'slice: {memory: 1G, tasks: 50, cpu: 50%}\n';
   const narrowed = parseAgentFile('x.yaml', narrow, TYPES, capabilityJudge);
   expect(narrowed.ok && narrowed.agent).toMatchObject({
-    pack: 'night', start: 'boot', program: ['/usr/bin/true', '--x'], capabilities: ['fs:read:/workspace/in/**'],
+    pack: 'night', version: 3, start: 'boot', program: ['/usr/bin/true', '--x'], capabilities: ['fs:read:/workspace/in/**'],
     limits: { timeoutMs: 5000, memoryMax: 64 * 1024 ** 2, tasksMax: 4, outputMax: 8192 },
     slice: { memoryMax: 1024 ** 3, tasksMax: 50, cpuPercent: 50 },
   });
+});
+
+test('a dev agent may be contained, with a program (R103)', () => {
+  const parsed = parseAgentFile('x.yaml', 'name: a\ntype: dev\nmode: contained\nprogram: [/usr/bin/sh]\n', TYPES, capabilityJudge);
+  expect(parsed.ok && parsed.agent.mode).toBe('contained');
 });
 
 const HEAD = 'name: a\ntype: task\n';
@@ -75,10 +89,15 @@ const REFUSED: readonly (readonly [string, string, string | RegExp])[] = [
   ['no name', 'type: task\n', 'x.yaml:1: name is missing'],
   ['a name with a dash', 'type: task\nname: a-b\n', /^x\.yaml:2: an agent name must start with a-z/],
   ['a pack with a dash', `${HEAD}pack: a-b\n`, /^x\.yaml:3: a pack name must start with a-z/],
-  ['an unknown type', 'name: a\n\ntype: system\n', 'x.yaml:3: unknown type "system"; known types: dev, task'],
-  ['contained', `${HEAD}mode: contained\n`, /^x\.yaml:3: mode `contained` cannot be honest until the kernel records .* planned/],
-  ['another mode', `${HEAD}mode: free\n`, 'x.yaml:3: mode must be `mediated`'],
+  ['a version of none', `${HEAD}version: 0\n`, /^x\.yaml:3: version /],
+  ['half a version', `${HEAD}version: 1.5\n`, /^x\.yaml:3: version /],
+  ['an unknown type', 'name: a\n\ntype: storage\n', 'x.yaml:3: unknown type "storage"; known types: dev, monitor, security, system, task'],
+  ['contained, of a type that cannot be', `${HEAD}mode: contained\nprogram: [/usr/bin/sh]\n`, /^x\.yaml:3: agents of type task cannot be contained, but mediated$/],
+  ['contained without hands here', 'name: a\ntype: dev\nmode: contained\n', /^x\.yaml:3: mode `contained` needs a `program`/],
+  ['another mode', `${HEAD}mode: free\n`, 'x.yaml:3: mode must be "mediated" or "contained"'],
   ['a bad start', `${HEAD}start: always\n`, 'x.yaml:3: start must be "boot" or "manual"'],
+  ['a container without a program', `${HEAD}container: tools\n`, /^x\.yaml:3: there is no `program` to run in a container/],
+  ['an image that is not there', `${HEAD}program: [/usr/bin/true]\ncontainer: other\n`, /^x\.yaml:4: "other" names no image/],
   ['a start without a program', `${HEAD}start: boot\n`, /^x\.yaml:3: there is no `program` to start at boot/],
   ['a program as text', `${HEAD}program: /usr/bin/env\n`, 'x.yaml:3: program must be a list'],
   [
@@ -116,14 +135,14 @@ describe('refused with file and line', () => {
 });
 
 const TYPE = 'title: t\nceiling:\n  allow:\n    - fs:read:/a\n  deny: []\ncapabilities:\n  - fs:read:/a\n'
-  + 'limits: {timeout: 1s, memory: 1M, tasks: 1, output: 1K}\n'
-  + 'profiles: {agent: holdfast-agent-t, runner: holdfast-runner-t, call: holdfast-call-t}\n';
+  + 'limits: {timeout: 1s, memory: 1M, tasks: 1, output: 1K}\n';
 
 test.each([
   ['a capability above its own ceiling', TYPE.replace('  - fs:read:/a\nlimits', '  - fs:read:/b\nlimits'), 7],
   ['a ceiling that cannot be read', TYPE.replace('    - fs:read:/a', '    - fs'), 4],
   ['more output than a line of the runner holds', TYPE.replace('output: 1K', 'output: 1M'), 8],
-  ['a profile that is not ours', TYPE.replace('holdfast-call-t', 'unconfined'), 9],
+  ['a profile of its choice', `${TYPE}profiles: {call: unconfined}\n`, 9],
+  ['a mode that nobody keeps', `${TYPE}modes: [free]\n`, 9],
 ])('a type with %s is refused at its line', (_, text, line) => {
   expect(parseAgentType('t', 't.yaml', TYPE, capabilityJudge).ok).toBe(true);
   const parsed = parseAgentType('t', 't.yaml', text, capabilityJudge);
@@ -131,6 +150,6 @@ test.each([
 });
 
 test('the label of a call is written as the kernel prints it: sorted, whatever the exec rule said', () => {
-  expect(callLabelOf({ agent: 'holdfast-agent-t', runner: 'holdfast-runner-t', call: 'holdfast-call-t' }))
+  expect(callLabelOf(profilesOf('t')))
     .toBe('holdfast-call-t//&holdfast-runner-t (enforce)');
 });

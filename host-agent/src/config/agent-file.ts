@@ -5,6 +5,7 @@ import type { CallLimits } from '../sandbox/permit.ts';
 import { type AgentType, type CapabilityJudge, type SliceLimits, tasksCount } from './agent-type.ts';
 import type { Mode, Problem } from './declared.ts';
 import { programProblem } from './program.ts';
+import { BAKED_IMAGE, isImageName } from '../sandbox/container-name.ts';
 import { bytesOf, bytesText, durationText, millisOf, percentOf, percentText } from './quantities.ts';
 import { loadYaml } from './strict-yaml.ts';
 
@@ -15,9 +16,11 @@ export type AgentDeclaration = {
   readonly line: number;
   readonly name: AgentName;
   readonly pack: PackName;
+  readonly version: number;
   readonly type: AgentType;
   readonly mode: Mode;
   readonly program: readonly string[] | null;
+  readonly home: string | null;
   readonly start: 'boot' | 'manual';
   readonly capabilities: readonly string[];
   readonly limits: CallLimits;
@@ -33,11 +36,16 @@ export const agentFile = z.strictObject({
   name: z.string().meta({ description: 'The agent’s name: a-z, then a-z, 0-9 and _, at most 31 characters.', pattern: NAME_FORM }),
   pack: z.string().meta({ pattern: NAME_FORM }).optional()
     .describe('The pack it belongs to; `main` if left out. A pack can be stopped as one.'),
+  version: z.int().min(1).max(9999).optional()
+    .describe('Raised by its author when it becomes another agent; 1 if left out. Its id is agent.PACK.NAME.vVERSION.'),
   type: z.string().describe('Its type, which sets the ceiling of what it can ever hold.'),
   description: z.string().max(500).optional().describe('For people. Nothing reads it.'),
-  mode: z.string().meta({ enum: ['mediated'] }).optional().describe('Every effect of a mediated agent goes through its door.'),
+  mode: z.enum(['mediated', 'contained']).optional()
+    .describe('Every effect of a mediated agent goes through its door. A contained one also uses its own shell and editor inside its ring; what the kernel sees them do is recorded as unmediated.'),
   program: z.array(z.string().max(4096)).min(1).max(64).optional()
     .describe('A program of the image (absolute path below /usr) and its arguments. Left out: the agent connects from elsewhere.'),
+  container: z.string().meta({ pattern: `^(?:${BAKED_IMAGE}|sha256-[0-9a-f]{64})$` }).optional()
+    .describe('The image in which the program runs, instead of the appliance\'s own file system: `tools`, or one that was brought in for this agent (holdfast container import).'),
   start: z.enum(['boot', 'manual']).optional().describe('Whether its program starts with the machine; `manual` if left out.'),
   capabilities: z.array(z.string().min(1).max(4096)).max(256).optional()
     .describe('What it holds from the start, each inside the type’s ceiling. Left out: the type’s own list.'),
@@ -51,6 +59,8 @@ export const agentFile = z.strictObject({
     memory: bytesText.optional(),
     tasks: tasksCount.optional(),
     cpu: percentText.optional().describe('100% is one CPU.'),
+    io: bytesText.optional().describe('Read from the disk in a second, and written to it.'),
+    disk: bytesText.optional().describe('What its files may take.'),
   }).optional().describe('Limits of the agent as a whole, calls included. They may only narrow the type’s.'),
 });
 
@@ -77,16 +87,15 @@ export function parseAgentFile(
   if (!name.ok) complain(['name'], name.error);
   const pack = parsePackName(said.pack ?? 'main');
   if (!pack.ok) complain(['pack'], pack.error);
-  if (said.mode === 'contained') {
-    // R103: a mode is a promise about the record, and nothing records yet what a contained agent does by itself.
-    complain(['mode'], 'mode `contained` cannot be honest until the kernel records what an agent does with its own hands; it is planned. '
-      + 'Use `mediated`');
-  } else if (said.mode !== undefined && said.mode !== 'mediated') {
-    complain(['mode'], 'mode must be `mediated`');
-  }
   const program = said.program ?? null;
   const wrong = program === null ? null : programProblem(program);
   if (wrong !== null) complain(wrong.index === null ? ['program'] : ['program', wrong.index], wrong.message);
+  const mode = said.mode ?? 'mediated';
+  // Of an agent that connects from elsewhere nothing runs here that the kernel could see.
+  if (mode === 'contained' && program === null) complain(['mode'], 'mode `contained` needs a `program`; without one the agent has no hands on this machine');
+  const home = said.container ?? null;
+  if (home !== null && !isImageName(home)) complain(['container'], `${JSON.stringify(home)} names no image; use ${BAKED_IMAGE}, or sha256- and 64 hexadecimal digits`);
+  if (home !== null && program === null) complain(['container'], 'there is no `program` to run in a container; add one');
   if (program === null && said.start === 'boot') complain(['start'], 'there is no `program` to start at boot; add one or use `manual`');
 
   const type = types.get(said.type);
@@ -95,6 +104,7 @@ export function parseAgentFile(
     complain(['type'], `unknown type ${JSON.stringify(said.type)}; known types: ${known}`);
   }
   if (type === undefined || !name.ok || !pack.ok) return { ok: false, problems };
+  if (!type.modes.includes(mode)) complain(['mode'], `agents of type ${type.name} cannot be ${mode}, but ${type.modes.join(' or ')}`);
 
   const seen = new Set<string>();
   const capabilities = (said.capabilities ?? type.capabilities).map((capability, i) => {
@@ -124,6 +134,8 @@ export function parseAgentFile(
     memoryMax: narrow(['slice', 'memory'], whole.memory, bytesOf, all.memoryMax, mebibytes(all.memoryMax)),
     tasksMax: narrow(['slice', 'tasks'], whole.tasks, Number, all.tasksMax, String(all.tasksMax)),
     cpuPercent: narrow(['slice', 'cpu'], whole.cpu, percentOf, all.cpuPercent, `${all.cpuPercent}%`),
+    ioMax: narrow(['slice', 'io'], whole.io, bytesOf, all.ioMax, mebibytes(all.ioMax)),
+    diskMax: narrow(['slice', 'disk'], whole.disk, bytesOf, all.diskMax, mebibytes(all.diskMax)),
   };
   if (problems.length > 0) return { ok: false, problems };
   const agent: AgentDeclaration = {
@@ -131,9 +143,11 @@ export function parseAgentFile(
     line: loaded.lineOf(['name']),
     name: name.value,
     pack: pack.value,
+    version: said.version ?? 1,
     type,
-    mode: 'mediated',
+    mode,
     program,
+    home,
     start: said.start ?? 'manual',
     capabilities,
     limits,

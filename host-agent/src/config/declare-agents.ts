@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type AgentDeclaration, parseAgentFile } from './agent-file.ts';
-import { type AgentType, callLabelOf, type CapabilityJudge, parseAgentType, typeNameOf } from './agent-type.ts';
+import { agentProfile, type AgentType, callLabelOf, type CapabilityJudge, CLIENT_PROFILE, containerLabelOf, enforced, parseAgentType, typeNameOf } from './agent-type.ts';
 import type { Declared, DeclaredAgent, Problem } from './declared.ts';
+import { agentId } from '../identity/ids.ts';
 import { effectiveFiles, type LayerFile } from './layers.ts';
+import { fitDisk, fitShare, type MachineSize } from './machine-share.ts';
 import { assignSlots, SLOT_COUNT, type Slots, uidOfSlot } from './slots.ts';
 import { decodeText } from './text-file.ts';
 import { agentSlice, packSlice, type UnitFile, unitsOf } from './units.ts';
@@ -13,8 +15,11 @@ export type DeclareInput = {
   readonly layers: readonly (readonly LayerFile[])[];
   readonly slots: Slots;
   readonly judge: CapabilityJudge;
+  readonly machine: MachineSize;
   readonly workspaceOf: (agent: string) => string;
   readonly doorOf: (agent: string) => string;
+  readonly ownOf: (agent: string) => readonly string[];
+  readonly imagesOf: (agent: string) => string;
 };
 
 export type DeclareOutput = {
@@ -46,13 +51,13 @@ export function declareAgents(input: DeclareInput): DeclareOutput {
   }
   const agents: DeclaredAgent[] = [];
   const units = new Map<string, readonly UnitFile[]>();
-  for (const declaration of single) {
+  for (const declaration of fitDisk(single.map((agent) => fitShare(agent, input.machine)), input.machine)) {
     const slot = slots.get(declaration.name);
     if (slot === undefined) continue;
     const agent = declaredAgent(declaration, slot, input.workspaceOf(declaration.name));
     agents.push(agent);
     const { slice, type } = declaration;
-    units.set(agent.name, unitsOf({ agent, slice, profiles: type.profiles, door: input.doorOf(agent.name) }));
+    units.set(agent.name, unitsOf({ agent, slice, profiles: type.profiles, groups: type.groups, door: input.doorOf(agent.name), own: input.ownOf(agent.name), images: input.imagesOf(agent.name) }));
   }
   return { declared: { agents, problems }, slots, unitsOf: units };
 }
@@ -90,21 +95,28 @@ function withoutTwins(read: readonly AgentDeclaration[], problems: Problem[]): r
 }
 
 function declaredAgent(said: AgentDeclaration, slot: number, workspace: string): DeclaredAgent {
-  const { name, pack, type, mode, program, start, capabilities, limits } = said;
+  const { name, pack, version, type, mode, program, home, start, capabilities, limits } = said;
+  const profile = agentProfile(type.profiles, mode, home);
   const slices = `/agents.slice/${packSlice(said)}/${agentSlice(said)}`;
   return {
     name,
     pack,
+    id: agentId(pack, name, version),
     type: type.name,
     mode,
     uid: uidOfSlot(slot),
     program,
+    home,
+    profile,
     start,
     capabilities,
     ceiling: type.ceiling,
+    root: type.root,
     limits,
     workspace,
     peers: { agent: `${slices}/holdfast-agent@${name}.service`, remote: '/system.slice/ssh.service' },
+    peerLabels: { agent: enforced(profile), remote: enforced(CLIENT_PROFILE) },
     callLabel: callLabelOf(type.profiles),
+    containerLabel: containerLabelOf(type.profiles, type.ceiling),
   };
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Profiles, SliceLimits } from './agent-type.ts';
+import { type Profiles, type SliceLimits } from './agent-type.ts';
 import type { DeclaredAgent } from './declared.ts';
+import { BAKED_IMAGE } from '../sandbox/container-name.ts';
+import { TOOL_ROOT } from '../sandbox/image-paths.ts';
 import { slotOfUid, userOfSlot } from './slots.ts';
 import { execLine, plainPath, section } from './unit-syntax.ts';
 
@@ -11,12 +13,38 @@ export type UnitFacts = {
   readonly agent: DeclaredAgent;
   readonly slice: SliceLimits;
   readonly profiles: Profiles;
+  readonly groups: readonly string[];
   /** The folder of this agent's own door. */
   readonly door: string;
+  /** The folders of this agent's restore points, of what is put in or got, and of images in the making. */
+  readonly own: readonly string[];
+  /** The folder of its images. */
+  readonly images: string;
 };
 
+/** holdfast-watch. */
+const RECORDER = 'holdfast-watch.service';
 export const DROP_IN = '50-declared.conf';
+/**
+ * An image as the program's file system. Not Podman: it would need in this unit what the unit refuses, namespaces and mounts of its
+ * own, and give no ring that systemd does not draw around the same tree.
+ */
+function inImage(home: string, images: string): readonly (readonly [string, string])[] {
+  return [
+    // /var, where images that were brought in lie, is noexec.
+    ...(home === BAKED_IMAGE ? [['RootDirectory', TOOL_ROOT] as const] : [['RootDirectory', plainPath(`${images}/${home}`)] as const, ['ExecPaths', '+/'] as const]),
+    ['MountAPIVFS', 'yes'],
+    ['BindReadOnlyPaths', '/etc/passwd /etc/group'],
+    // `holdfast mcp`, for programs that start their tools
+    ['BindReadOnlyPaths', '/usr/lib/holdfast/bin /usr/lib/holdfast/lib'],
+  ];
+}
 const HEADER = '# Written by holdfast-declare; a change here is lost.\n';
+
+/** What a drop-in of a slice says of it, a property each. */
+export function slicePropertiesOf({ text }: UnitFile): readonly string[] {
+  return (text.split('[Slice]\n')[1] ?? '').split('\n').filter((line) => line !== '');
+}
 
 export function packSlice(agent: Pick<DeclaredAgent, 'pack'>): string {
   return `agents-${agent.pack}.slice`;
@@ -26,8 +54,20 @@ export function agentSlice(agent: Pick<DeclaredAgent, 'pack' | 'name'>): string 
   return `agents-${agent.pack}-${agent.name}.slice`;
 }
 
+export function quotaUnit(agent: Pick<DeclaredAgent, 'name'>): string {
+  return `holdfast-quota@${agent.name}.service`;
+}
+
+/** Mean size of a file below which it is the number of files that runs out, before the file system's own tables grow large. */
+const BYTES_A_FILE = 8192;
+
+// By uid and not by directory: the owner of a file may move it to another project, and out of a directory's quota.
+function quotaCommand(uid: number, disk: number): string {
+  return `limit -u bhard=${disk} ihard=${Math.max(1, Math.floor(disk / BYTES_A_FILE))} ${uid}`;
+}
+
 /** What differs per agent from the template units, and nothing else: a declaration chooses a type and narrows it. */
-export function unitsOf({ agent, slice, profiles, door }: UnitFacts): readonly UnitFile[] {
+export function unitsOf({ agent, slice, profiles, groups, door, own, images }: UnitFacts): readonly UnitFile[] {
   const user = userOfSlot(slotOfUid(agent.uid));
   const identity = [['User', user], ['Group', user], ['Slice', agentSlice(agent)]] as const;
   const workspace = `${plainPath(agent.workspace)}:/workspace`;
@@ -38,22 +78,46 @@ export function unitsOf({ agent, slice, profiles, door }: UnitFacts): readonly U
       ['MemorySwapMax', '0'],
       ['TasksMax', String(slice.tasksMax)],
       ['CPUQuota', `${slice.cpuPercent}%`],
+      // Short turns: with the usual 100 ms others wait that long for what one agent must leave.
+      ['CPUQuotaPeriodSec', '20ms'],
+      // PID 1 finds the disk below /var when it applies this: no name of a device is guessed here.
+      ['IOReadBandwidthMax', `/var ${slice.ioMax}`],
+      ['IOWriteBandwidthMax', `/var ${slice.ioMax}`],
+    ])),
+    dropIn(quotaUnit(agent), section('Service', [
+      ['ExecStart', ''],
+      ['ExecStart', execLine(['/usr/sbin/xfs_quota', '-x', '-c', quotaCommand(agent.uid, slice.diskMax), '/var'])],
     ])),
     dropIn(`holdfast-runner@${agent.name}.service`, section('Service', [
       ...identity,
       ['AppArmorProfile', profiles.runner],
       ['BindPaths', workspace],
+      ...(groups.length === 0 ? [] : [['SupplementaryGroups', groups.join(' ')] as const]),
+      ...ofVar(agent.ceiling, own),
+      ...ofEtc(agent.ceiling),
+      ...own.map((folder) => ['BindPaths', plainPath(folder)] as const),
     ])),
   ];
+  if (agent.containerLabel !== null) {
+    units.push(dropIn(`holdfast-containers@${agent.name}.service`, section('Service', [
+      ...identity,
+      ['AppArmorProfile', profiles.containers],
+      ['BindPaths', workspace],
+    ])));
+  }
   // Without a program the template has nothing to start, and no drop-in makes it startable.
   if (agent.program !== null) {
-    units.push(dropIn(`holdfast-agent@${agent.name}.service`, section('Service', [
+    const contained = agent.mode === 'contained';
+    // R103: nobody contained runs while nobody records what it does. The end of that unit is its end.
+    const recorded = contained ? section('Unit', [['BindsTo', RECORDER], ['After', RECORDER]]) : '';
+    units.push(dropIn(`holdfast-agent@${agent.name}.service`, recorded + section('Service', [
       ...identity,
-      ['AppArmorProfile', profiles.agent],
+      ['AppArmorProfile', agent.profile],
       // R103: a mediated agent sees its workspace read-only; its writes go through the door.
-      ['BindReadOnlyPaths', workspace],
+      [contained ? 'BindPaths' : 'BindReadOnlyPaths', workspace],
       // Connecting to a socket needs no writable mount. No other agent's door is in this namespace.
       ['BindReadOnlyPaths', plainPath(door)],
+      ...(agent.home === null ? [] : inImage(agent.home, images)),
       ['ExecStart', ''],
       ['ExecStart', execLine(agent.program)],
     ])));
@@ -61,11 +125,39 @@ export function unitsOf({ agent, slice, profiles, door }: UnitFacts): readonly U
   return units;
 }
 
+/**
+ * What the type's ceiling reaches of /var, which the template hides from runners whole. A runner's namespace is the widest that its
+ * calls' can be, so no call of another type sees anything of /var, whatever a plan says.
+ */
+function ofVar({ allow, deny }: DeclaredAgent['ceiling'], own: readonly string[]): readonly (readonly [string, string])[] {
+  const below = (patterns: readonly string[], action: string): readonly string[] => {
+    const trees = patterns.map((text) => new RegExp(`^fs:${action}:(/var(?:/[^*]+)?)/\\*\\*$`).exec(text)?.[1]);
+    return [...new Set(trees.filter((path) => path !== undefined))].sort();
+  };
+  const written = below(allow, 'write');
+  const read = below(allow, 'read').filter((path) => !written.includes(path));
+  // Something empty instead, where a folder of the agent's own is shown below: nobody gets through what is inaccessible.
+  const holdsOwn = (path: string): boolean => own.some((folder) => folder.startsWith(`${path}/`));
+  const hidden = below(deny, 'read').map((path) => (holdsOwn(path) ? (['TemporaryFileSystem', `${plainPath(path)}:ro`] as const) : (['InaccessiblePaths', `-${plainPath(path)}`] as const)));
+  if (!written.includes('/var') && !read.includes('/var')) {
+    return [...read.map((path) => ['BindReadOnlyPaths', `-${plainPath(path)}`] as const), ...written.map((path) => ['BindPaths', `-${plainPath(path)}`] as const), ...hidden];
+  }
+  const shown = [['TemporaryFileSystem', ''], ['TemporaryFileSystem', '/run:ro /dev/shm:ro']] as const;
+  // Past ProtectSystem=strict; no other type's runner can.
+  return [...shown, ...written.map((path) => ['ReadWritePaths', plainPath(path)] as const), ...hidden];
+}
+
+/** Past ProtectSystem=strict, for the types that can be granted it. What is no mount of its own stays read-only: the image is. */
+function ofEtc({ allow }: DeclaredAgent['ceiling']): readonly (readonly [string, string])[] {
+  const written = allow.map((text) => /^fs:write:(\/etc\/[^*]+)\/\*\*$/.exec(text)?.[1]).filter((path) => path !== undefined);
+  return [...new Set(written)].sort().map((path) => ['ReadWritePaths', `-${plainPath(path)}`] as const);
+}
+
 function dropIn(unit: string, text: string): UnitFile {
   return { path: `${unit}.d/${DROP_IN}`, text: HEADER + text };
 }
 
-const OURS = /^(?:holdfast-(?:agent|runner)@[a-z][a-z0-9_]{0,30}\.service|agents(?:-[a-z][a-z0-9_]{0,30}){1,2}\.slice)\.d$/;
+const OURS = /^(?:holdfast-(?:agent|containers|quota|runner)@[a-z][a-z0-9_]{0,30}\.service|agents(?:-[a-z][a-z0-9_]{0,30}){1,2}\.slice)\.d$/;
 
 /** Whether a folder below /run/systemd/system is one that this file names: only those are ever removed. */
 export function isDropInFolder(name: string): boolean {
@@ -74,5 +166,5 @@ export function isDropInFolder(name: string): boolean {
 
 /** The agent whose service a drop-in folder belongs to, or null for a slice's. */
 export function agentOfFolder(name: string): string | null {
-  return /^holdfast-(?:agent|runner)@([a-z][a-z0-9_]{0,30})\.service\.d$/.exec(name)?.[1] ?? null;
+  return /^holdfast-(?:agent|containers|quota|runner)@([a-z][a-z0-9_]{0,30})\.service\.d$/.exec(name)?.[1] ?? null;
 }

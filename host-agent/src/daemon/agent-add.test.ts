@@ -48,6 +48,10 @@ beforeEach(() => {
     operators: () => [{ name: 'anna' as OperatorName, uid: 30_200, roles: ['admin'] }],
     declared: () => declared,
     ceilingOf: () => refuse('not asked here'),
+    authorityOf: () => refuse('not asked here'),
+    restore: { take: () => refuse('not asked here') } as unknown as OperatorDoorPorts['restore'],
+    transfers: {} as OperatorDoorPorts['transfers'],
+    images: {} as OperatorDoorPorts['images'],
     now: () => 0,
     newGrantId: () => 'g' as GrantId,
     record: async (draft) => {
@@ -61,6 +65,9 @@ beforeEach(() => {
     replaceRequests: () => undefined,
     runs: openAgentRuns([], { onEnded: () => undefined, onStarted: () => undefined, keep: () => undefined }),
     startIsOver: () => undefined,
+    lastStop: new Map(),
+    confined: () => accept(null),
+    keepBeforeRun: async () => accept({ data: {}, letGo: () => undefined }),
     units: { startUnit: fine, stopUnit: fine, unitState: async () => accept({ active: 'inactive' }) },
     files: agentFileLayer(paths.operatorAgentLayer),
     foresee: (agent, text) => foreseeAgents(root, paths, declared, ports.files.pathOf(agent), text),
@@ -72,6 +79,7 @@ beforeEach(() => {
     },
     oneAtATime: (work) => work(),
     posture: async () => [],
+    shells: { list: () => [], watch: async () => ({ ok: false as const, error: 'none' }) },
     sessionsOf: () => 0,
   };
 });

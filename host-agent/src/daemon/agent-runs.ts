@@ -16,6 +16,9 @@ export type AgentRuns = {
   /** It has started, and that is on record. */
   readonly started: (agent: AgentName) => void;
   readonly notStarted: (agent: AgentName) => void;
+  /** Asked for and not done. It is told until the next start: an agent that stays stopped at boot has nobody who hears the answer. */
+  readonly refused: (agent: AgentName, why: string) => void;
+  readonly whyRefused: (agent: AgentName) => string | null;
   /** Whoever stops it records its end; from here on nobody else does. False when it was not known to run. */
   readonly stopping: (agent: AgentName) => boolean;
   readonly notStopped: (agent: AgentName) => void;
@@ -40,6 +43,7 @@ type Run = { phase: 'starting' | 'running' | 'stopping'; /** A stop job was seen
 export function openAgentRuns(running: readonly AgentName[], events: RunEvents): AgentRuns {
   const runs = new Map<AgentName, Run>(running.map((agent) => [agent, { phase: 'running', asked: false, end: null }]));
   const failed = new Set<AgentName>();
+  const refusals = new Map<AgentName, string>();
 
   function keep(): void {
     events.keep([...runs].filter(([, run]) => run.phase !== 'starting').map(([agent]) => agent));
@@ -48,6 +52,7 @@ export function openAgentRuns(running: readonly AgentName[], events: RunEvents):
   function begin(agent: AgentName, phase: Run['phase']): void {
     runs.set(agent, { phase, asked: false, end: null });
     failed.delete(agent);
+    refusals.delete(agent);
     keep();
   }
 
@@ -97,6 +102,8 @@ export function openAgentRuns(running: readonly AgentName[], events: RunEvents):
       runs.delete(agent);
       keep();
     },
+    refused: (agent, why) => void refusals.set(agent, why),
+    whyRefused: (agent) => refusals.get(agent) ?? null,
     stopping: (agent) => phase(agent, 'stopping') !== undefined,
     notStopped: (agent) => void phase(agent, 'running'),
     seen,

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
 import type { AgentName } from '../identity/ids.ts';
-import { admit } from './agent-admission.ts';
+import { admit, type Via } from './agent-admission.ts';
 
 const SLICE = '/agents.slice/agents-demo.slice/agents-demo-a.slice';
+const LABEL = { agent: 'holdfast-agent-task (enforce)', remote: 'holdfast-cli (enforce)' };
 const agent = {
   name: 'a' as AgentName,
   uid: 61001,
   peers: { agent: `${SLICE}/holdfast-agent@a.service`, remote: '/system.slice/ssh.service' },
+  peerLabels: LABEL,
 };
 
 describe('admitted', () => {
@@ -16,7 +18,7 @@ describe('admitted', () => {
     ['a group below the unit', `${SLICE}/holdfast-agent@a.service/main`, 'agent'],
     ['a login with the agent’s key', '/system.slice/ssh.service', 'remote'],
   ])('%s', (_, cgroup, via) => {
-    expect(admit(agent, { pid: 7, uid: 61001, cgroup })).toStrictEqual({ ok: true, value: { via } });
+    expect(admit(agent, { pid: 7, uid: 61001, cgroup, label: LABEL[via as Via] })).toStrictEqual({ ok: true, value: { via } });
   });
 });
 
@@ -41,12 +43,32 @@ describe('refused (A17, B01, B02)', () => {
     ['a group that was removed', { pid: 7, uid: 61001, cgroup: `${agent.peers.agent} (deleted)` }, 'neither'],
     ['a process that is gone', { pid: 0, uid: 61001, cgroup: '' }, 'gone'],
   ])('%s', (_, peer, why) => {
-    expect(admit(agent, peer)).toStrictEqual({ ok: false, error: expect.stringContaining(why) });
+    expect(admit(agent, { ...peer, label: LABEL.agent })).toStrictEqual({ ok: false, error: expect.stringContaining(why) });
   });
 
   test.each(['', '/', '//', 'system.slice'])('a declaration with the group %j admits nobody', (group) => {
     const odd = { ...agent, peers: { agent: group, remote: group } };
-    expect(admit(odd, { pid: 7, uid: 61001, cgroup: '/' }).ok).toBe(false);
-    expect(admit(odd, { pid: 7, uid: 61001, cgroup: '/system.slice/ssh.service' }).ok).toBe(false);
+    expect(admit(odd, { pid: 7, uid: 61001, cgroup: '/', label: LABEL.agent }).ok).toBe(false);
+    expect(admit(odd, { pid: 7, uid: 61001, cgroup: '/system.slice/ssh.service', label: LABEL.remote }).ok).toBe(false);
+  });
+});
+
+describe('what confines a peer is read (R33)', () => {
+  const groups = { agent: agent.peers.agent, remote: agent.peers.remote };
+  test.each<[Via, string]>([
+    ['agent', 'unconfined'],
+    ['agent', 'holdfast-agent-task (complain)'],
+    ['agent', 'holdfast-agent-task'],
+    ['agent', 'holdfast-agent-dev (enforce)'],
+    ['agent', 'holdfast-cli (enforce)'],
+    ['agent', 'holdfast-agent-task//&unconfined (mixed)'],
+    ['agent', ''],
+    ['remote', 'unconfined'],
+    ['remote', 'holdfast-agent-task (enforce)'],
+    ['remote', 'holdfast-cli (kill)'],
+  ])('%s as "%s" is refused, and told under what it runs', (via, label) => {
+    const peer = { pid: 7, uid: 61001, cgroup: groups[via] };
+    expect(admit(agent, { ...peer, label: LABEL[via] })).toStrictEqual({ ok: true, value: { via } });
+    expect(admit(agent, { ...peer, label })).toStrictEqual({ ok: false, error: `the process that connected runs as "${label}" and not as ${LABEL[via]}` });
   });
 });

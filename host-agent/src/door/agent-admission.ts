@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DeclaredAgent } from '../config/declared.ts';
+import { isSameLabel } from '../sandbox/label.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
 
-/** What the kernel says of the process that connected (SO_PEERCRED, SO_PEERPIDFD, /proc/PID/cgroup). Never a field of a message (A17). */
-export type AdmissionFacts = { readonly pid: number; readonly uid: number; readonly cgroup: string };
+/** What the kernel says of the process that connected (SO_PEERCRED, SO_PEERPIDFD, /proc/PID/cgroup and attr/current). Never a field of a message (A17). */
+export type AdmissionFacts = { readonly pid: number; readonly uid: number; readonly cgroup: string; readonly label: string };
 
 /** `agent`: the program that the agent's own unit runs. `remote`: `holdfast mcp` behind a login with the agent's key. */
 export type Via = 'agent' | 'remote';
 
 /** The agent, its runner and its calls share one uid; only the control group tells them apart (B02). */
-export function admit(agent: Pick<DeclaredAgent, 'name' | 'uid' | 'peers'>, peer: AdmissionFacts): Result<{ readonly via: Via }> {
+export function admit(agent: Pick<DeclaredAgent, 'name' | 'uid' | 'peers' | 'peerLabels'>, peer: AdmissionFacts): Result<{ readonly via: Via }> {
   // Root could be anyone; whoever needs the door as root becomes the agent first.
   if (peer.uid !== agent.uid) return refuse(`uid ${peer.uid} is not agent ${agent.name}`);
   if (peer.pid <= 0 || peer.cgroup === '') return refuse('the process that connected is gone, so its control group is not known');
-  if (isBelow(peer.cgroup, agent.peers.agent)) return accept({ via: 'agent' });
-  if (isBelow(peer.cgroup, agent.peers.remote)) return accept({ via: 'remote' });
+  for (const via of ['agent', 'remote'] as const) {
+    if (!isBelow(peer.cgroup, agent.peers[via])) continue;
+    // In a control group of its own a process that nothing confines could do what its door would refuse (R33).
+    const expected = agent.peerLabels[via];
+    return isSameLabel(peer.label, expected) ? accept({ via }) : refuse(`the process that connected runs as "${peer.label.slice(0, 200)}" and not as ${expected}`);
+  }
   // Cut, because the agent names the groups below its units, and each reason is a row of its own in the ledger.
   const group = peer.cgroup.split('/').slice(0, 5).join('/');
   return refuse(`control group ${group} is neither the program of agent ${agent.name} nor a login with its key`);

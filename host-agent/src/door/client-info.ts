@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
-import { isObject } from './json-rpc.ts';
+import { isObject } from '../ledger/shape.ts';
 
 /** What a client says about itself. Shown and recorded, never believed: who an agent is comes from the kernel (A17). */
 export type ClientInfo = { readonly name: string; readonly version: string; readonly protocol: string };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
+import { isObject } from '../ledger/shape.ts';
 
 // JSON-RPC 2.0 as MCP narrows it: no batches (removed in 2025-06-18), ids are strings or integers and never null.
 
@@ -27,10 +28,6 @@ const MEMBERS: ReadonlySet<string> = new Set(['jsonrpc', 'id', 'method', 'params
 
 export function rpcError(id: RpcId | null, code: number, message: string, data?: JsonObject): JsonObject {
   return { jsonrpc: '2.0', id, error: data === undefined ? { code, message } : { code, message, data } };
-}
-
-export function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function malformed(id: RpcId | null, code: number, message: string): RpcMessage {

@@ -62,6 +62,7 @@ function openDoor(places: CallPlaces = openCallPlaces(32)): Door {
     onWrite: () => {},
     session: openMcpSession(
       {
+        instructions: () => 'you are agent door',
         listTools: () => door.tools,
         call: (tool, args, meta) => {
           const called = { tool, args, meta };
@@ -117,6 +118,13 @@ const { 'io.modelcontextprotocol/protocolVersion': _version, ...ENVELOPE_WITHOUT
 function callLine(id: JsonValue, name: JsonValue = 'fs.read', args: JsonValue = { path: '/x' }, meta?: JsonObject): string {
   return JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args, ...(meta && { _meta: meta }) } });
 }
+
+test('a client is told at the start what the agent may do now', async () => {
+  const door = openDoor();
+  door.line(JSON.stringify(INITIALIZE));
+  await settle();
+  expect(door.wrote[0]).toMatchObject({ result: { instructions: 'you are agent door' } });
+});
 
 async function openInitialized(places?: CallPlaces): Promise<Door> {
   const door = openDoor(places);

@@ -14,6 +14,8 @@ import { openViolationCount, type Violation } from './violation-count.ts';
 
 /** What stands behind the door of one connection. */
 export type SessionHandlers = {
+  /** What a client's model is told before its first call. */
+  readonly instructions: () => string;
   /** The tools that the agent could call now. */
   readonly listTools: () => readonly Tool[];
   /** The arguments are as the client sent them: whether they fit the tool is judged, and recorded, behind the door (R2). */
@@ -62,10 +64,6 @@ export type DoorLimits = {
 };
 
 const LIMITS: DoorLimits = { calls: 16, subscriptions: 4, reportEveryMs: 60_000 };
-
-const INSTRUCTIONS = `Your hands on a Holdfast machine. Each call is judged, runs in a sandbox of its own and is recorded.
-A refusal names the missing capability: ask for it with authority.request, then go on with other work; an operator decides.
-Paths are absolute; /workspace is yours.`;
 
 export type McpDoorOptions = {
   readonly version: string;
@@ -128,7 +126,7 @@ export function openMcpSession(handlers: SessionHandlers, transport: DoorTranspo
     const server = new Server(
       { name: 'holdfast', version },
       // The library's own validator compiles schemas to code; nothing here asks a client for input, so there is nothing to validate.
-      { capabilities: { tools: { listChanged: true } }, instructions: INSTRUCTIONS, jsonSchemaValidator: { getValidator: neverValidates } },
+      { capabilities: { tools: { listChanged: true } }, instructions: handlers.instructions(), jsonSchemaValidator: { getValidator: neverValidates } },
     );
     server.setRequestHandler('tools/list', (request) => {
       if (request.params?.cursor !== undefined) throw new ProtocolError(RPC_INVALID_PARAMS, 'the list has one page: send no cursor');

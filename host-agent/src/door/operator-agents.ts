@@ -7,27 +7,14 @@ import { parseAgentName, type AgentName } from '../identity/ids.ts';
 import type { OperatorPrincipal } from '../identity/principal.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
 import { sha256Hex } from '../ledger/digest.ts';
-import { declaredAgent, draftBy, type OperatorDoorPorts } from './operator-ports.ts';
+import { startProgram, stopProgram } from './agent-programs.ts';
+import { agentUnit } from './agent-units.ts';
+import { actorOf, declaredAgent, draftBy, type OperatorDoorPorts } from './operator-ports.ts';
 import { viewOf } from './operator-grants.ts';
 import type { AgentView, OperatorAnswer } from './operator-wire.ts';
 
 /** Only where the file must lie is read here; what it says is holdfast-declare's to judge. */
 const named = z.object({ name: z.string() });
-
-export function agentUnit(agent: AgentName): string {
-  return `holdfast-agent@${agent}.service`;
-}
-
-/** Null for the unit of anything else. */
-export function agentOfUnit(unit: string): AgentName | null {
-  const name = /^holdfast-agent@(.*)\.service$/.exec(unit)?.[1];
-  const agent = name === undefined ? null : parseAgentName(name);
-  return agent?.ok === true ? agent.value : null;
-}
-
-export function runnerUnit(agent: AgentName): string {
-  return `holdfast-runner@${agent}.service`;
-}
 
 export async function agentViews(ports: OperatorDoorPorts): Promise<readonly AgentView[]> {
   const now = ports.now();
@@ -36,14 +23,22 @@ export async function agentViews(ports: OperatorDoorPorts): Promise<readonly Age
     ports.declared().agents.map(async (agent) => ({
       name: agent.name,
       pack: agent.pack,
+      id: agent.id,
       type: agent.type,
       mode: agent.mode,
       state: await stateOf(ports, agent),
       sessions: ports.sessionsOf(agent.name),
+      unserved: whyUnserved(ports, agent),
+      notStarted: ports.runs.whyRefused(agent.name),
       capabilities: agent.capabilities,
       grants: grants.filter((grant) => grant.agent === agent.name).map((grant) => viewOf(grant, now)),
     })),
   );
+}
+
+function whyUnserved(ports: OperatorDoorPorts, { name }: DeclaredAgent): string | null {
+  const confined = ports.confined(name);
+  return confined.ok ? null : confined.error;
 }
 
 async function stateOf(ports: OperatorDoorPorts, agent: DeclaredAgent): Promise<string> {
@@ -58,48 +53,15 @@ export async function startAgent(ports: OperatorDoorPorts, operator: OperatorPri
   if (!agent.ok) return agent;
   const { name, program } = agent.value;
   if (program === null) return refuse(`${name} has no program of its own: it connects from elsewhere (ssh agent-${name}@box)`);
-  const state = await ports.units.unitState(agentUnit(name));
-  if (state.ok && state.value.active === 'active') return accept(null);
-  ports.runs.starting(name);
-  const started = await ports.units.startUnit(agentUnit(name));
-  if (!started.ok) {
-    ports.runs.notStarted(name);
-    return started;
-  }
-  const recorded = await ports.record(draftBy(operator, 'agent.started', { agent: name }));
-  if (recorded.ok) {
-    ports.startIsOver(name);
-    ports.runs.started(name);
-    return accept(null);
-  }
-  ports.runs.stopping(name);
-  await ports.units.stopUnit(agentUnit(name));
-  return refuse(`${name} is stopped again, for its start cannot be recorded: ${recorded.error}`);
+  return startProgram(ports, actorOf(operator), name);
 }
 
-/** Stopping never waits for the ledger: whoever pulls a plug wants it pulled. */
 export async function stopAgent(ports: OperatorDoorPorts, operator: OperatorPrincipal, text: string): Promise<OperatorAnswer<null>> {
   const agent = declaredAgent(ports, text);
   if (!agent.ok) return agent;
   const { name, program } = agent.value;
   if (program === null) return refuse(`${name} has no program of its own to stop`);
-  return stopProgram(ports, operator, name);
-}
-
-/** What did not run is not recorded as stopped. */
-async function stopProgram(ports: OperatorDoorPorts, operator: OperatorPrincipal, name: AgentName): Promise<Result<null>> {
-  // First, so that it holds whatever becomes of holdfastd meanwhile.
-  ports.startIsOver(name);
-  const known = ports.runs.stopping(name);
-  const state = await ports.units.unitState(agentUnit(name));
-  const stopped = await ports.units.stopUnit(agentUnit(name));
-  if (!stopped.ok) {
-    ports.runs.notStopped(name);
-    return stopped;
-  }
-  if (!known && state.ok && (state.value.active === 'inactive' || state.value.active === 'failed')) return accept(null);
-  const recorded = await ports.record(draftBy(operator, 'agent.stopped', { agent: name, reason: 'operator', result: null }));
-  return recorded.ok ? accept(null) : refuse(`${name} is stopped, but that cannot be recorded: ${recorded.error}`);
+  return stopProgram(ports, actorOf(operator), name);
 }
 
 type Added = OperatorAnswer<{ readonly agent: string }>;
@@ -201,7 +163,7 @@ async function remove(ports: OperatorDoorPorts, operator: OperatorPrincipal, tex
   if (!recorded.ok) return refuse(`nothing is changed, for it cannot be recorded: ${recorded.error}`);
   const agent = declaredAgent(ports, name.value);
   if (agent.ok && agent.value.program !== null) {
-    const stopped = await stopProgram(ports, operator, name.value);
+    const stopped = await stopProgram(ports, actorOf(operator), name.value);
     if (!stopped.ok) return stopped;
   }
   const removed = await ports.files.remove(name.value);

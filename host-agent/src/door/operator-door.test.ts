@@ -19,6 +19,7 @@ import type { OperatorDoorPorts } from './operator-ports.ts';
 const demo: DeclaredAgent = {
   name: 'demo' as AgentName,
   pack: 'main' as DeclaredAgent['pack'],
+  id: 'agent.main.demo.v1' as DeclaredAgent['id'],
   type: 'task',
   mode: 'mediated',
   uid: 30_100,
@@ -26,9 +27,14 @@ const demo: DeclaredAgent = {
   start: 'manual',
   capabilities: ['process:list'],
   ceiling: { allow: ['fs:read:/var/log/**', 'process:list'], deny: ['fs:read:/var/log/private/**'] },
+  root: 'image',
+  home: null,
+  profile: 'holdfast-agent-task',
+  containerLabel: null,
   limits: { timeoutMs: 1_000, memoryMax: 1, tasksMax: 1, outputMax: 1 },
   workspace: '/var/lib/holdfast-workspaces/demo',
   peers: { agent: '/a', remote: '/b' },
+  peerLabels: { agent: 'unconfined', remote: 'unconfined' },
   callLabel: 'x (enforce)',
 };
 const ANNA = 30_200;
@@ -41,6 +47,8 @@ let ledgerFails: string | null = null;
 let keepFails: string | null = null;
 let units: string[] = [];
 let active = 'inactive';
+let keptBefore: Awaited<ReturnType<OperatorDoorPorts['keepBeforeRun']>> = refuse('set before each');
+let letGo = 0;
 let runs: AgentRuns;
 /** What holdfastd itself records of programs that end. */
 let ends: string[] = [];
@@ -61,6 +69,8 @@ function queueOn(): ReturnType<typeof appendQueue> {
 }
 
 beforeEach(() => {
+  keptBefore = accept({ data: {}, letGo: () => undefined });
+  letGo = 0;
   now = 1_000_000;
   book = EMPTY_BOOK;
   requests = [];
@@ -92,6 +102,10 @@ const ports: OperatorDoorPorts = {
     const authority = authorityOf(agent);
     return authority.ok ? accept(authority.value.ceiling) : authority;
   },
+  authorityOf,
+  restore: { take: () => refuse('not used here') } as unknown as OperatorDoorPorts['restore'],
+  transfers: {} as OperatorDoorPorts['transfers'],
+  images: {} as OperatorDoorPorts['images'],
   now: () => now,
   newGrantId: () => 'g-1' as GrantId,
   record: async (draft: EntryDraft) => {
@@ -119,6 +133,9 @@ const ports: OperatorDoorPorts = {
     return runs;
   },
   startIsOver: (agent) => units.push(`over ${agent}`),
+  lastStop: new Map(),
+  confined: () => accept(null),
+  keepBeforeRun: async () => keptBefore,
   files: {
     pathOf: (agent) => `/layer/${agent}.yaml`,
     read: async () => accept(null),
@@ -129,6 +146,7 @@ const ports: OperatorDoorPorts = {
   redeclare: async () => accept(declared),
   oneAtATime: (work) => work(),
   posture: async () => [],
+  shells: { list: () => [], watch: async () => ({ ok: false as const, error: 'none' }) },
   sessionsOf: () => 0,
 };
 
@@ -280,6 +298,23 @@ describe('agents', () => {
     runs.seen(demo.name, { active: 'inactive', job: false, result: null });
     expect(await ask({ op: 'agent-stop', agent: 'demo' })).toEqual({ ok: true, value: null });
     expect(await kinds()).toEqual(['agent.started', 'agent.stopped']);
+  });
+  test('what was kept before a program was started is in the entry of its start, and is held no longer', async () => {
+    keptBefore = accept({ data: { session: 's-1', restore: ['p-1'] }, letGo: () => void (letGo += units.length) });
+    await ask({ op: 'agent-start', agent: 'demo' });
+    expect((await written())[0]).toMatchObject({ kind: 'agent.started', data: { agent: 'demo', session: 's-1', restore: ['p-1'] } });
+    // After systemd had started it.
+    expect(letGo).toBe(1);
+  });
+  test('what cannot be kept does not start, and is told until it does', async () => {
+    const told = async (): Promise<unknown> => ((await ask({ op: 'agents' })) as unknown as { value: { notStarted: unknown }[] }).value[0]?.notStarted;
+    const before = keptBefore;
+    keptBefore = refuse('no restore point of its workspace could be made: EDQUOT');
+    expect(await ask({ op: 'agent-start', agent: 'demo' })).toEqual({ ok: false, error: 'demo stays stopped: no restore point of its workspace could be made: EDQUOT' });
+    expect([units, await kinds(), await told()]).toEqual([[], [], 'no restore point of its workspace could be made: EDQUOT']);
+    keptBefore = before;
+    await ask({ op: 'agent-start', agent: 'demo' });
+    expect(await told()).toBe(null);
   });
   test('a program that failed is shown as such until it starts again, though systemd has forgotten it', async () => {
     const state = async (): Promise<unknown> => ((await ask({ op: 'agents' })) as unknown as { value: { state: string }[] }).value[0]?.state;

@@ -4,6 +4,10 @@ import { refuse, type Result } from '../identity/result.ts';
 import type { JsonValue } from '../ledger/entry.ts';
 import { addAgent, agentViews, removeAgent, startAgent, stopAgent } from './operator-agents.ts';
 import { giveGrant, grantViews, refuseRequest, requestViews, revokeGrant } from './operator-grants.ts';
+import { endImport, removeImage } from './operator-image.ts';
+import { beginGet, beginPut, endPut, getData, putData } from './operator-project.ts';
+import { listShells, watchShell } from './operator-shells.ts';
+import { etcViews, listPoints, showDiff, undo } from './operator-restore.ts';
 import type { OperatorDoorPorts } from './operator-ports.ts';
 import { operatorRequest, type OperatorAnswer, type OperatorRequest, type StatusView } from './operator-wire.ts';
 
@@ -50,6 +54,35 @@ async function answer(ports: OperatorDoorPorts, operator: OperatorPrincipal, req
       return startAgent(ports, operator, request.agent);
     case 'agent-stop':
       return stopAgent(ports, operator, request.agent);
+    case 'points':
+      return listPoints(ports, operator, request.agent);
+    case 'etc':
+      return { ok: true, value: etcViews(ports) as unknown as JsonValue };
+    case 'diff':
+      return showDiff(ports, operator, request);
+    case 'put-begin':
+      return beginPut(ports, operator, request.agent);
+    case 'put-data':
+      return putData(ports, operator, request);
+    case 'put-end':
+      return endPut(ports, operator, request);
+    case 'import-end':
+      return endImport(ports, operator, request);
+    case 'image-remove':
+      return removeImage(ports, operator, request);
+    case 'get':
+      return beginGet(ports, operator, request);
+    case 'get-data':
+      return getData(ports, operator, request);
+    case 'transfer-end':
+      ports.transfers.end(request.transfer, operator.name);
+      return { ok: true, value: null };
+    case 'shells':
+      return listShells(ports, request.agent);
+    case 'shell-watch':
+      return watchShell(ports, request);
+    case 'undo':
+      return undo(ports, operator, request);
   }
 }
 

@@ -3,10 +3,16 @@ import type { Ceiling } from '../capability/ceiling.ts';
 import type { GrantBook } from '../capability/grant.ts';
 import type { RequestBook } from '../capability/request-book.ts';
 import type { Declared, DeclaredAgent, DeclaredOperator } from '../config/declared.ts';
+import type { AgentAuthority } from '../gate/authority.ts';
 import { parseAgentName, type AgentName, type GrantId } from '../identity/ids.ts';
 import type { OperatorPrincipal } from '../identity/principal.ts';
 import { refuse, type Result } from '../identity/result.ts';
 import type { Actor, EntryDraft, JsonObject } from '../ledger/entry.ts';
+import type { KeptRun } from './keep-before-run.ts';
+import type { ImagesPort } from './operator-image.ts';
+import type { TransfersPort } from './operator-project.ts';
+import type { RestorePorts } from './operator-restore.ts';
+import type { WatchedShells } from './operator-shells.ts';
 import type { PostureFact } from './operator-wire.ts';
 
 /** What the operators' door has of the world. */
@@ -16,6 +22,7 @@ export type OperatorDoorPorts = {
   readonly operators: () => readonly DeclaredOperator[];
   readonly declared: () => Declared;
   readonly ceilingOf: (agent: DeclaredAgent) => Result<Ceiling>;
+  readonly authorityOf: (agent: DeclaredAgent) => Result<AgentAuthority>;
   /** Milliseconds of the boot clock. */
   readonly now: () => number;
   readonly newGrantId: () => GrantId;
@@ -31,6 +38,12 @@ export type OperatorDoorPorts = {
   readonly runs: RunsPort;
   /** A person has said whether it runs: no restart of holdfastd starts it again in this boot. */
   readonly startIsOver: (agent: AgentName) => void;
+  /** Who stopped an agent's program, until anybody starts it again; within one run of holdfastd. */
+  readonly lastStop: Map<AgentName, Actor>;
+  /** The kernel's word, now: all profiles of this agent are loaded and enforce. */
+  readonly confined: (agent: AgentName) => Result<null>;
+  /** What must be kept before this agent's program is started. */
+  readonly keepBeforeRun: (agent: AgentName) => Promise<Result<KeptRun>>;
   readonly files: AgentFilesPort;
   /** What holdfast-declare would declare with this text as the agent's file in the operators' layer; null: without one there. */
   readonly foresee: (agent: AgentName, text: string | null) => Declared;
@@ -38,6 +51,10 @@ export type OperatorDoorPorts = {
   readonly redeclare: () => Promise<Result<Declared>>;
   /** For what must not be begun while the same is under way. */
   readonly oneAtATime: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly restore: RestorePorts;
+  readonly transfers: TransfersPort;
+  readonly images: ImagesPort;
+  readonly shells: WatchedShells;
   readonly posture: () => Promise<readonly PostureFact[]>;
   readonly sessionsOf: (agent: AgentName) => number;
 };
@@ -53,6 +70,9 @@ export type RunsPort = {
   readonly starting: (agent: AgentName) => void;
   readonly started: (agent: AgentName) => void;
   readonly notStarted: (agent: AgentName) => void;
+  /** Told until the next start. */
+  readonly refused: (agent: AgentName, why: string) => void;
+  readonly whyRefused: (agent: AgentName) => string | null;
   /** False when it was not known to run. */
   readonly stopping: (agent: AgentName) => boolean;
   readonly notStopped: (agent: AgentName) => void;

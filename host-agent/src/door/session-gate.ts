@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
+import { isObject } from '../ledger/shape.ts';
 import type { CallPlaces } from './agent-budget.ts';
 import { clientOfEnvelope, clientOfInitialize, hasEnvelope, hasPartOfEnvelope, type ClientInfo } from './client-info.ts';
-import { isObject, rpcError, RPC_BUSY, RPC_INVALID_PARAMS, RPC_INVALID_REQUEST, RPC_NO_METHOD } from './json-rpc.ts';
+import { rpcError, RPC_BUSY, RPC_INVALID_PARAMS, RPC_INVALID_REQUEST, RPC_NO_METHOD } from './json-rpc.ts';
 import type { RpcId, RpcNotification, RpcRequest } from './json-rpc.ts';
 import { readTraceParent, type TraceParent } from './trace-parent.ts';
 import type { Violation } from './violation-count.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isObject } from './json-rpc.ts';
+import { isObject } from '../ledger/shape.ts';
 import type { JsonObject } from '../ledger/entry.ts';
 
 export type TraceParent = { readonly trace: string; readonly span: string; readonly sampled: boolean };

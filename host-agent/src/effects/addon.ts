@@ -17,6 +17,10 @@ export type Addon = {
   readonly pipeFds: () => { readonly read: number; readonly write: number };
   /** sd_notify: one datagram to systemd's socket. */
   readonly notify: (socketPath: string, text: string) => void;
+  /** One question to the kernel's audit configuration; its answers as netlink frames. */
+  readonly auditAsk: (type: number, data: Buffer) => Buffer;
+  /** Fills the buffer with the netlink frames that wait; answers how many bytes. ENOBUFS: the kernel dropped some. */
+  readonly auditRead: (fd: number, into: Buffer) => number;
 };
 
 let loaded: Addon | null = null;

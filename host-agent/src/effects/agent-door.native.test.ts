@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Client, type JSONRPCMessage, type Transport } from '@modelcontextprotocol/client';
-import { execFileSync, fork, spawn, type ChildProcess } from 'node:child_process';
+import { fork, spawn, type ChildProcess } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -15,12 +15,13 @@ import {
 } from 'node:fs';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { DeclaredAgent } from '../config/declared.ts';
 import type { CallMeta } from '../door/mcp-door.ts';
-import type { AgentName, PackName } from '../identity/ids.ts';
+import { accept, refuse, type Result } from '../identity/result.ts';
+import type { AgentId, AgentName, PackName } from '../identity/ids.ts';
 import type { ToolReply } from '../tools/tool.ts';
 import { fsRead } from '../tools/fs-read.ts';
 import { serveAgentDoor, type AgentDoor, type DoorHandlers, type DoorTimes } from './agent-door.ts';
@@ -40,7 +41,6 @@ const doors: AgentDoor[] = [];
 const sockets: Socket[] = [];
 
 beforeAll(() => {
-  execFileSync('sh', [resolve(import.meta.dirname, '../../native/build.sh'), resolve(import.meta.dirname, '../../../build/native')]);
   if (group !== '/' || !root) return;
   // A container may start everything in the root group, which no declaration can name.
   made = join(hierarchy, `holdfast-door-test-${process.pid}`);
@@ -49,11 +49,12 @@ beforeAll(() => {
   group = unifiedGroup(readFileSync('/proc/self/cgroup', 'utf8')) ?? '';
 });
 
-afterAll(() => {
+afterAll(async () => {
   if (made === '') return;
   const members = readFileSync(join(made, 'cgroup.procs'), 'utf8').trim().split('\n');
   for (const pid of members) writeFileSync(join(hierarchy, 'cgroup.procs'), pid);
-  rmdirSync(made);
+  // Processes that were killed are in it until the kernel has let go of them.
+  await vi.waitFor(() => rmdirSync(made), 10_000);
 });
 
 beforeEach(() => {
@@ -61,6 +62,7 @@ beforeEach(() => {
   agent = {
     name: 'a' as AgentName,
     pack: 'demo' as PackName,
+    id: 'agent.demo.demo.v1' as AgentId,
     type: 'task',
     mode: 'mediated',
     uid: process.getuid!(),
@@ -68,9 +70,14 @@ beforeEach(() => {
     start: 'manual',
     capabilities: [],
     ceiling: { allow: [], deny: [] },
+    root: 'image',
+  home: null,
+  profile: 'holdfast-agent-task',
+  containerLabel: null,
     limits: { timeoutMs: 1000, memoryMax: 1, tasksMax: 1, outputMax: 1 },
     workspace: '/nonexistent',
     peers: { agent: group, remote: '/nonexistent' },
+    peerLabels: { agent: 'unconfined', remote: 'unconfined' },
     callLabel: '',
   };
 });
@@ -90,11 +97,15 @@ type Seen = {
   call: (meta: CallMeta) => Promise<ToolReply>;
 };
 
+let confined: Result<null> = accept(null);
+
 function handlersOf(seen: Seen): DoorHandlers {
   return {
+    confined: () => confined,
     open: (peer) => {
       seen.opened.push(peer);
       return {
+        instructions: () => '',
         listTools: () => [fsRead],
         call: (_tool, _args, meta) => seen.call(meta),
         onClient: () => {},
@@ -280,6 +291,31 @@ describe('who is not the agent is refused before a byte is read (A17, B02)', () 
     door.close();
     expect(seen.opened).toStrictEqual([]);
     expect(seen.refused).toStrictEqual([[expect.stringContaining('control group'), 1]]);
+  });
+
+  test('another profile is declared than the one that the kernel shows (R33)', async () => {
+    agent = { ...agent, peerLabels: { agent: 'holdfast-agent-task (enforce)', remote: 'unconfined' } };
+    const { seen, path, door } = await serve();
+    const socket = await open(path);
+    await listen(socket).ended;
+    door.close();
+    expect(seen.opened).toStrictEqual([]);
+    expect(seen.refused).toStrictEqual([[expect.stringMatching(/runs as ".+" and not as holdfast-agent-task \(enforce\)/), 1]]);
+  });
+
+  test('the kernel does not hold the profiles of the agent', async () => {
+    confined = refuse('profile holdfast-call-task is not loaded');
+    const { seen, path, door } = await serve();
+    await listen(await open(path)).ended;
+    confined = accept(null);
+    // The door stands open again as soon as they hold.
+    const socket = await open(path);
+    const { lines } = listen(socket);
+    socket.write(INITIALIZE);
+    await expect.poll(() => lines.length).toBe(1);
+    door.close();
+    expect(seen.refused).toStrictEqual([['profile holdfast-call-task is not loaded', 1]]);
+    expect(seen.opened).toHaveLength(1);
   });
 
   /** Connects and says `initialize`; exits 0 when answered, 3 when cut off, 4 with the errno when it cannot connect. */
@@ -596,6 +632,18 @@ describe('lines made to exhaust the heap (B05, B06)', () => {
     children.push(child);
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     await Promise.race([new Promise((resolve) => child.once('message', resolve)), gone]);
+    // What a line costs by itself, on this machine as busy as it is: with eight sessions that many can lie before another's question.
+    const alone: number[] = [];
+    for (let n = 0; n < 3; n += 1) {
+      const begun = performance.now();
+      const socket = connectSocket(join(names[0]!, 'mcp.sock'));
+      const answered = new Promise<void>((resolve) => socket.on('error', () => {}).once('close', () => resolve()).on('data', (bytes) => bytes.includes('"id":') && !bytes.includes('serverInfo') && resolve()));
+      socket.write(INITIALIZE);
+      socket.write(hostile());
+      await Promise.race([answered, wait(2000)]);
+      alone.push(performance.now() - begun);
+      socket.destroy();
+    }
     const end = performance.now() + 3000;
     let sent = 0;
     async function attack(): Promise<void> {
@@ -626,6 +674,7 @@ describe('lines made to exhaust the heap (B05, B06)', () => {
     await Promise.all(attacks);
     expect([child.exitCode, child.signalCode]).toStrictEqual([null, null]);
     expect(sent).toBeGreaterThan(16);
-    expect(times.toSorted((x, y) => x - y)[Math.floor(times.length * 0.9)]!).toBeLessThan(500);
+    const usual = times.toSorted((x, y) => x - y)[Math.floor(times.length * 0.9)]!;
+    expect(usual).toBeLessThan(8 * Math.max(...alone));
   }, 20_000);
 });

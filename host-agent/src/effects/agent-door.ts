@@ -8,11 +8,14 @@ import { admit, type AdmissionFacts, type Via } from '../door/agent-admission.ts
 import { openMcpSession, type McpSession, type SessionHandlers } from '../door/mcp-door.ts';
 import { openTokenBucket } from '../door/token-bucket.ts';
 import { openViolationCount } from '../door/violation-count.ts';
+import type { Result } from '../identity/result.ts';
 import { bootMillis } from './clock.ts';
 import { MAX_LINE, readJsonLines, writeJsonLine } from './json-lines.ts';
 import { hasHungUp, peerOf } from './peer.ts';
 
 export type DoorHandlers = {
+  /** The kernel's word, now: this agent's profiles hold. Else nobody is let in. */
+  readonly confined: () => Result<null>;
   /** One admitted connection. What is returned serves it; `onClosed` is called once, after the last violation was reported. */
   readonly open: (peer: AdmissionFacts & { readonly via: Via }) => SessionHandlers & { readonly onClosed: () => void };
   /** Connections that never became a session, counted. */
@@ -23,7 +26,8 @@ export type AgentDoor = {
   readonly sessions: () => number;
   /** The agent may call other tools than before: clients are told to ask again. */
   readonly toolsChanged: () => void;
-  readonly close: () => void;
+  /** Settles when every session is over, which a client can put off. */
+  readonly close: () => Promise<void>;
 };
 
 export type DoorTimes = {
@@ -55,6 +59,7 @@ export async function serveAgentDoor(
   const refusals = openViolationCount(handlers.onRefused, REPORT_EVERY_MS);
   const accepting = openTokenBucket(ACCEPT, bootMillis());
   const budget = openAgentBudget(bootMillis());
+  let emptied = (): void => undefined;
   const server = createServer({ allowHalfOpen: true });
   const path = await bindAtomically(server, dir);
 
@@ -74,10 +79,15 @@ export async function serveAgentDoor(
     } catch {
       return refuseSocket(socket, 'the kernel told nothing of the process that connected');
     }
+    const confined = handlers.confined();
+    if (!confined.ok) return refuseSocket(socket, confined.error);
     const admitted = admit(agent, peer);
     if (!admitted.ok) return refuseSocket(socket, admitted.error);
     const opened = handlers.open({ ...peer, via: admitted.value.via });
-    const session = openSession(socket, opened, budget, version, times, () => live.delete(session));
+    const session = openSession(socket, opened, budget, version, times, () => {
+      live.delete(session);
+      if (live.size === 0) emptied();
+    });
     live.add(session);
   });
 
@@ -98,6 +108,7 @@ export async function serveAgentDoor(
       removeSocket(path);
       for (const session of live) session.close();
       refusals.flush();
+      return live.size === 0 ? Promise.resolve() : new Promise((resolve) => (emptied = resolve));
     },
   };
 }

@@ -7,7 +7,7 @@ export type AgentDoors = {
   /** One door per agent named here: new ones are opened, those of agents that are gone or changed are closed with their sessions. */
   readonly update: (agents: readonly DeclaredAgent[]) => Promise<void>;
   readonly of: (name: string) => AgentDoor | null;
-  readonly close: () => void;
+  readonly close: () => Promise<void>;
 };
 
 type Served = { readonly declared: string; readonly door: AgentDoor };
@@ -28,7 +28,7 @@ export function openAgentDoors(
       const agent = wanted.get(name);
       if (agent !== undefined && JSON.stringify(agent) === declared) continue;
       served.delete(name);
-      door.close();
+      void door.close();
     }
     for (const [name, agent] of wanted) {
       if (served.has(name)) continue;
@@ -45,9 +45,10 @@ export function openAgentDoors(
     // One after the other: two updates at once could each open the same door.
     update: (agents) => (last = last.then(() => apply(agents))),
     of: (name) => served.get(name)?.door ?? null,
-    close: () => {
-      for (const { door } of served.values()) door.close();
+    close: async () => {
+      const closing = [...served.values()].map(({ door }) => door.close());
       served.clear();
+      await Promise.all(closing);
     },
   };
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import { statfsSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
 import { basename } from 'node:path';
 import { capabilityJudge } from '../config/capability-judge.ts';
 import { declareAgents, type DeclareInput } from '../config/declare-agents.ts';
 import type { Declared, Problem } from '../config/declared.ts';
 import { withStrongest } from '../config/layers.ts';
+import type { MachineSize } from '../config/machine-share.ts';
 import { slotOfUid } from '../config/slots.ts';
 import { readLayer } from './agent-files.ts';
 import type { Paths } from './paths.ts';
@@ -20,10 +23,18 @@ export function readAgentLayers(root: string, paths: Paths, self: number, holdfa
     types: types.files,
     layers: layers.map(({ files }) => files),
     judge: capabilityJudge,
+    machine: machineSize(root),
     workspaceOf: (agent: string) => `${paths.workspaces}/${agent}`,
     doorOf: (agent: string) => `${paths.agentDoors}/${agent}`,
+    imagesOf: (agent: string) => `${paths.images}/${agent}`,
+    ownOf: (agent: string) => [`${paths.restorePoints}/${agent}`, `${paths.transfers}/${agent}`, `${paths.images}/${agent}/new`],
   };
   return { input, problems: [...types.problems, ...layers.flatMap((layer) => layer.problems)] };
+}
+
+function machineSize(root: string): MachineSize {
+  const { blocks, bsize } = statfsSync(`${root}/var`);
+  return { memory: totalmem(), processors: availableParallelism(), disk: blocks * bsize };
 }
 
 /**

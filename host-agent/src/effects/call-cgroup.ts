@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CallLimits, Observed } from '../sandbox/permit.ts';
 
-const WANTED = ['cpu', 'memory', 'pids'];
+const WANTED = ['cpu', 'io', 'memory', 'pids'];
 const PREFIX = 'call-';
 
 /** The control group of one call: its limits, its measure, and the way to end all of it at once. */
@@ -21,7 +21,7 @@ export function prepareParent(parent: string): void {
   const available = wordsOf(`${parent}/cgroup.controllers`);
   const wanted = WANTED.filter((c) => available.includes(c));
   if (wanted.length > 0) writeFileSync(`${parent}/cgroup.subtree_control`, wanted.map((c) => `+${c}`).join(' '));
-  // Left by a runner that was killed. bubblewrap ends with its parent, so only what resisted that is still in them.
+  // Left by a runner that was killed. call-launch ends with its parent, so only what resisted that is still in them.
   for (const entry of readdirSync(parent, { withFileTypes: true })) {
     if (entry.isDirectory() && entry.name.startsWith(PREFIX)) void groupAt(`${parent}/${entry.name}`).remove();
   }
@@ -33,6 +33,8 @@ export function makeCallCgroup(parent: string, call: string, limits: CallLimits)
   // Not recursive: an existing group would be another call's.
   mkdirSync(path);
   try {
+    // For holdfastd, which looks at the label of every process in it.
+    chmodSync(path, 0o755);
     const has = wordsOf(`${path}/cgroup.controllers`);
     if (has.includes('memory')) {
       writeFileSync(`${path}/memory.max`, String(limits.memoryMax));
@@ -41,6 +43,8 @@ export function makeCallCgroup(parent: string, call: string, limits: CallLimits)
       writeFileSync(`${path}/memory.oom.group`, '1');
     }
     if (has.includes('pids')) writeFileSync(`${path}/pids.max`, String(limits.tasksMax));
+    // The runner beside it has 100: it must come to its turn to end a call that wants all of the agent's time.
+    if (has.includes('cpu')) writeFileSync(`${path}/cpu.weight`, '20');
   } catch (fault) {
     rmdirSync(path);
     throw fault;

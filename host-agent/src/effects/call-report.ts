@@ -3,11 +3,13 @@ import { parseStrictJson } from '../door/strict-json.ts';
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
 import { isObject } from '../ledger/shape.ts';
 
-/** What call-enter and call-init told on descriptor 3 (native/call-report.h). */
+/** What call-launch and call-init told on descriptor 3 (native/call-report.h). */
 export type CallReport = {
   readonly skipped: readonly { readonly path: string; readonly errno: string }[];
   /** The label of PID 1 of the call; null when it never came so far. */
   readonly label: string | null;
+  /** Everything stood, and the command was to be executed. */
+  readonly started: boolean;
   readonly end:
     | { readonly exit: number }
     | { readonly signal: string }
@@ -22,6 +24,7 @@ export type CallReport = {
 export function readCallReport(text: string): CallReport {
   const skipped: { path: string; errno: string }[] = [];
   let label: string | null = null;
+  let started = false;
   let end: CallReport['end'] = 'none';
   for (const line of text.split('\n')) {
     const o = objectOf(line);
@@ -32,9 +35,9 @@ export function readCallReport(text: string): CallReport {
     else if (typeof o['signal'] === 'string') end = { signal: o['signal'] };
     else if (o['deadline'] === true) end = { deadline: true };
     else if (typeof o['error'] === 'string') end = { error: o['error'], errno: textOf(o['errno']) };
-    else if (label !== null) end = 'unknown';
+    else if (label !== null) [started, end] = [true, 'unknown'];
   }
-  return { skipped, label, end };
+  return { skipped, label, started, end };
 }
 
 function textOf(value: JsonValue | undefined): string {

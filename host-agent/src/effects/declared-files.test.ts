@@ -14,9 +14,9 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 const AGENT = {
-  name: 'demo', pack: 'main', type: 'task', mode: 'mediated', uid: 30_100, program: null, start: 'manual', capabilities: ['process:list'],
+  name: 'demo', pack: 'main', id: 'agent.main.demo.v1', type: 'task', mode: 'mediated', uid: 30_100, program: null, start: 'manual', capabilities: ['process:list'],
   ceiling: { allow: ['process:list'], deny: [] }, limits: { timeoutMs: 1, memoryMax: 1, tasksMax: 1, outputMax: 1 },
-  workspace: '/w', peers: { agent: '/a', remote: '/b' }, callLabel: 'l',
+  workspace: '/w', peers: { agent: '/a', remote: '/b' }, peerLabels: { agent: 'm', remote: 'n' }, callLabel: 'l',
 };
 const put = (value: unknown): void => writeFileSync(path, typeof value === 'string' ? value : JSON.stringify(value), { mode: 0o644 });
 
@@ -37,7 +37,7 @@ describe('a file that is not wholly good is wholly refused (A28)', () => {
     ['a name that is a path', { agents: [{ ...AGENT, name: '../x' }], problems: [] }],
     ['root as an agent', { agents: [{ ...AGENT, uid: 0 }], problems: [] }],
     ['a uid twice', { agents: [AGENT, { ...AGENT, name: 'b' }], problems: [] }],
-    ['a mode that is not kept', { agents: [{ ...AGENT, mode: 'contained' }], problems: [] }],
+    ['a mode that nobody keeps', { agents: [{ ...AGENT, mode: 'free' }], problems: [] }],
     ['a ceiling without a list of denials', { agents: [{ ...AGENT, ceiling: { allow: [] } }], problems: [] }],
   ])('%s', async (_what, value) => {
     put({ agents: [AGENT], problems: [] });

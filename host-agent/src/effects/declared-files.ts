@@ -103,11 +103,12 @@ function agentOf(value: unknown): Result<DeclaredAgent> {
   const pack = parsePackName(value['pack']);
   if (!name.ok) return name;
   if (!pack.ok) return pack;
-  const { ceiling, limits, peers } = value;
+  const { ceiling, limits, peers, peerLabels } = value;
   const limitNames = ['timeoutMs', 'memoryMax', 'tasksMax', 'outputMax'] as const;
   const whole =
+    typeof value['id'] === 'string' &&
     typeof value['type'] === 'string' &&
-    value['mode'] === 'mediated' &&
+    (value['mode'] === 'mediated' || value['mode'] === 'contained') &&
     isCount(value['uid']) &&
     value['uid'] > 0 &&
     (value['program'] === null || isTexts(value['program'])) &&
@@ -122,6 +123,9 @@ function agentOf(value: unknown): Result<DeclaredAgent> {
     isShape(peers) &&
     typeof peers['agent'] === 'string' &&
     typeof peers['remote'] === 'string' &&
+    isShape(peerLabels) &&
+    typeof peerLabels['agent'] === 'string' &&
+    typeof peerLabels['remote'] === 'string' &&
     typeof value['callLabel'] === 'string';
   if (!whole) return refuse(`agent ${name.value}: a field is missing or of another kind`);
   // Every field was looked at above.

@@ -31,6 +31,15 @@ export async function listenOn(name: string, path: string): Promise<Server> {
   return server;
 }
 
+/** A descriptor that is no listening socket, passed by systemd under `name`. */
+export function passedDescriptor(name: string): number {
+  passed ??= takePassedDescriptors();
+  const descriptor = passed.get(name);
+  if (descriptor === undefined) throw new Error(`systemd passed no descriptor named ${name}; start this role by its socket unit`);
+  passed.delete(name);
+  return descriptor;
+}
+
 function takePassedDescriptors(): Map<string, number> {
   const found = new Map<string, number>();
   const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = process.env;

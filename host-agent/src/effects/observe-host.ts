@@ -92,7 +92,7 @@ function partOf(path: string): string {
   return role === 'runner' && below.length > 0 && below[0] !== 'main' ? 'call' : role;
 }
 
-async function observeMetrics(sources: HostSources): Promise<Result<JsonObject>> {
+export async function observeMetrics(sources: Pick<HostSources, 'proc' | 'varDir'>): Promise<Result<JsonObject>> {
   const [loadText, statText, memText, upText] = await Promise.all(
     ['loadavg', 'stat', 'meminfo', 'uptime'].map(async (name) => (await readText(join(sources.proc, name))) ?? ''),
   );

@@ -11,12 +11,14 @@ export type Asked<T> = OperatorAnswer<T> | { readonly ok: null; readonly error: 
 const MOST_BYTES = 8 * 1024 * 1024;
 
 /** One request on a connection of its own. Starting and stopping a unit may take as long as systemd gives it. */
-export function askOperator<T>(path: string, request: OperatorRequest, waitMs = 150_000): Promise<Asked<T>> {
+export function askOperator<T>(path: string, request: OperatorRequest, waitMs = 150_000, stop?: AbortSignal): Promise<Asked<T>> {
   return new Promise((resolve) => {
     const socket = connect(path);
     const timer = setTimeout(() => finish({ ok: null, error: `holdfastd did not answer within ${Math.round(waitMs / 1_000)} s` }), waitMs);
+    const given = (): void => finish({ ok: null, error: 'no longer waited for' });
     const finish = (answer: Asked<T>): void => {
       clearTimeout(timer);
+      stop?.removeEventListener('abort', given);
       socket.destroy();
       resolve(answer);
     };
@@ -30,6 +32,8 @@ export function askOperator<T>(path: string, request: OperatorRequest, waitMs = 
       onViolation: (reason) => finish({ ok: null, error: `the answer of holdfastd cannot be read: ${reason}` }),
     });
     writeJsonLine(socket, request);
+    if (stop?.aborted === true) given();
+    stop?.addEventListener('abort', given, { once: true });
   });
 }
 

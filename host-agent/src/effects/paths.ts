@@ -16,6 +16,18 @@ export function pathsUnder(root: string) {
     slots: `${root}/var/lib/holdfast-declare/slots.json`,
     units: `${root}/run/systemd/system`,
     workspaces: `${root}/var/lib/holdfast-workspaces`,
+    /** A folder for each agent, its own uid's: in no unit but its runner's, in no call but Holdfast's own (R108). */
+    restorePoints: `${root}/var/lib/holdfast-restore`,
+    /** A folder for each agent, its uid's and holdfastd's: what an operator puts in or gets passes through it (R109). */
+    transfers: `${root}/var/lib/holdfast-transfer`,
+    /** A folder for each agent, holdfastd's: container images that operators brought in for it, by digest. In `new`, its uid's, they are made. */
+    images: `${root}/var/lib/holdfast-images`,
+    /** What the runner of containers sees of them. */
+    imagesHere: `${root}/run/holdfast-images`,
+    /** What open shells showed, a folder for each agent; holdfastd's alone. */
+    transcripts: `${root}/var/lib/holdfast-shells`,
+    /** Which directories of /etc agents may be granted to change (DESIGN: an allow-list, each a mount of its own). */
+    etcDirectories: `${root}/usr/lib/holdfast/etc.d`,
     agentDoors: `${root}/run/holdfast/agents`,
     /** What claimed this machine: root only, on the partition that the initrd mounts. */
     safe: `${root}/run/holdfast-safe`,
@@ -29,10 +41,18 @@ export function pathsUnder(root: string) {
     runnerRuntime: `${root}/run/holdfast-runner`,
     /** What holdfastd must remember over its own restart, and no longer than a boot: grants, and which agents it has started. */
     daemonRuntime: `${root}/run/holdfastd`,
+    containersRuntime: `${root}/run/holdfast-containers`,
+    /** How far holdfast-watch has come, for its own restart and for the posture. */
+    watchState: `${root}/run/holdfast-watch/state.json`,
+    /** Where the image keeps its AppArmor profiles, one a file of the same name. */
+    profiles: `${root}/etc/apparmor.d`,
     ledgerState: `${root}/var/lib/holdfast-ledger`,
     ledgerAppendSocket: `${root}/run/holdfast-ledger/append.sock`,
     ledgerQuerySocket: `${root}/run/holdfast-ledger/query.sock`,
     receiptKey: `${root}/run/holdfast-ledger/receipt.pub`,
+    /** What the kernel says of AppArmor, and the profiles as they were compiled for this image. */
+    appArmor: `${root}/sys/kernel/security/apparmor`,
+    builtProfiles: `${root}/usr/lib/holdfast/apparmor-cache`,
     /** The programs of the image, all under verity. */
     programs: `${root}/usr/lib/holdfast`,
   };

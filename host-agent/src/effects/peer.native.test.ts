@@ -6,7 +6,6 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildNative } from '../../native/build-once.ts';
 import { addon } from './addon.ts';
 import { bootId, bootMillis, wallTime } from './clock.ts';
 import { peerOf, unifiedGroup } from './peer.ts';
@@ -16,7 +15,6 @@ let server: Server;
 let path: string;
 
 beforeAll(async () => {
-  buildNative();
   dir = mkdtempSync(join(tmpdir(), 'holdfast-peer-'));
   path = join(dir, 's');
   server = createServer();
@@ -38,13 +36,22 @@ async function accepted(): Promise<Socket> {
 const CONNECT = 'use Socket; socket(S, PF_UNIX, SOCK_STREAM, 0); connect(S, pack_sockaddr_un($ARGV[0])) or die;';
 const CLIENT = 'const s=require("net").connect(process.argv[1]);s.on("connect",()=>console.log("connected"))';
 
+/** Of this process, which its children have too; a kernel without a security module says EINVAL, and nothing confines. */
+const LABEL = ((): string => {
+  try {
+    return readFileSync('/proc/self/attr/current', 'utf8').trim();
+  } catch {
+    return 'unconfined';
+  }
+})();
+
 describe('the peer of a connection', () => {
   test('is the process that connected, in its control group', async () => {
     const child = spawn(process.execPath, ['-e', CLIENT, path], { stdio: 'ignore' });
     const socket = await accepted();
     const group = unifiedGroup(readFileSync(`/proc/${child.pid}/cgroup`, 'utf8'));
     expect(group).toMatch(/^\//);
-    expect(peerOf(socket)).toEqual({ pid: child.pid, uid: process.getuid!(), gid: process.getgid!(), cgroup: group });
+    expect(peerOf(socket)).toEqual({ pid: child.pid, uid: process.getuid!(), gid: process.getgid!(), cgroup: group, label: LABEL });
     child.kill('SIGKILL');
     await once(child, 'exit');
     socket.destroy();
@@ -55,7 +62,7 @@ describe('the peer of a connection', () => {
     const child = spawn('perl', ['-e', `${CONNECT} if (fork == 0) { sleep 20 }`, path], { stdio: 'ignore', detached: true });
     const socket = await accepted();
     await once(child, 'exit');
-    expect(peerOf(socket)).toEqual({ pid: 0, uid: process.getuid!(), gid: process.getgid!(), cgroup: '' });
+    expect(peerOf(socket)).toEqual({ pid: 0, uid: process.getuid!(), gid: process.getgid!(), cgroup: '', label: '' });
     process.kill(-child.pid!, 'SIGKILL');
     socket.destroy();
   });

@@ -4,16 +4,16 @@ import type { Socket } from 'node:net';
 import { addon } from './addon.ts';
 
 /**
- * What the kernel says of the process that connected. `uid` and `gid` are those of connect() and always hold.
+ * What the kernel says of the process that connected. `label` is its AppArmor label as attr/current prints it, '' when that cannot be read. `uid` and `gid` are those of connect() and always hold.
  * `pid` is 0 and `cgroup` is '' when the process has gone or lies outside our view: such a peer is in no control group at all.
  */
-export type PeerFacts = { readonly pid: number; readonly uid: number; readonly gid: number; readonly cgroup: string };
+export type PeerFacts = { readonly pid: number; readonly uid: number; readonly gid: number; readonly cgroup: string; readonly label: string };
 
 /** Of a connected Unix socket. A peer that is already gone is an ordinary event and no fault: any agent can make one. */
 export function peerOf(socket: Socket): PeerFacts {
   const fd = descriptorOf(socket);
   const { pid, uid, gid } = addon().peerCred(fd);
-  const gone: PeerFacts = { pid: 0, uid, gid, cgroup: '' };
+  const gone: PeerFacts = { pid: 0, uid, gid, cgroup: '', label: '' };
   if (pid <= 0) return gone;
   let pidfd: number;
   try {
@@ -23,13 +23,23 @@ export function peerOf(socket: Socket): PeerFacts {
   }
   try {
     const cgroup = unifiedGroup(readFileSync(`/proc/${pid}/cgroup`, 'utf8'));
+    const label = labelOf(pid);
     // Asked after the reading: while this process lives, nobody else can have its number (A17).
     if (cgroup === null || addon().pidfdEnded(pidfd)) return gone;
-    return { pid, uid, gid, cgroup };
+    return { pid, uid, gid, cgroup, label };
   } catch {
     return gone;
   } finally {
     closeSync(pidfd);
+  }
+}
+
+/** EINVAL: no security module answers in this file (proc_pid_attr_read), so nothing confines. Any other error says nothing. */
+function labelOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/attr/current`, 'latin1').replace(/[\0\n]+$/, '');
+  } catch (fault) {
+    return (fault as NodeJS.ErrnoException).code === 'EINVAL' ? 'unconfined' : '';
   }
 }
 

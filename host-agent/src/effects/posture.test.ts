@@ -45,15 +45,16 @@ const CONFINED: readonly Confined[] = [
   { unit: 'holdfast-runner@demo.service', profile: 'holdfast-runner-task', mustRun: false },
   { unit: 'holdfast-agent@demo.service', profile: 'holdfast-agent-task', mustRun: false },
 ];
+const CONTAINED = ['holdfast-agent@hands.service'];
 
 async function fact(name: string): Promise<Pick<PostureFact, 'state' | 'detail'>> {
-  const found = (await readPosture(root, CONFINED)).filter((f) => f.name === name);
+  const found = (await readPosture(root, CONFINED, CONTAINED)).filter((f) => f.name === name);
   expect(found).toHaveLength(1);
   return { state: found[0]!.state, detail: found[0]!.detail };
 }
 
 test('on a good machine every fact is good', async () => {
-  const facts = await readPosture(root, CONFINED);
+  const facts = await readPosture(root, CONFINED, CONTAINED);
   expect(facts.filter((f) => f.state === 'bad').map((f) => f.name)).toEqual([]);
   expect(await fact('label holdfast-runner@demo.service')).toEqual({ state: 'good', detail: 'holdfast-call-task//&holdfast-runner-task (enforce), holdfast-runner-task (enforce)' });
   expect(await fact('label holdfast-agent@demo.service')).toEqual({ state: 'good', detail: 'does not run' });
@@ -78,6 +79,21 @@ describe('each fact is read, and another reading is bad', () => {
     put(path, content);
     expect(await fact(name)).toEqual({ state: 'bad', detail: expect.stringContaining(detail) });
   });
+});
+
+test('a contained agent that runs while nobody records it is bad (R103)', async () => {
+  expect(await fact('contained agents')).toEqual({ state: 'good', detail: 'none runs' });
+  put(`sys/fs/cgroup/agents.slice/${CONTAINED[0]}/cgroup.procs`, '30\n');
+  const unrecorded = { state: 'bad', detail: '1 run, and nothing is recorded of what they do by themselves' };
+  expect(await fact('contained agents')).toEqual(unrecorded);
+  put('run/holdfast-watch/state.json', '{"boot":"another","at":1,"serial":1,"lost":0}');
+  expect(await fact('contained agents')).toEqual(unrecorded);
+});
+
+test('control groups without end are not looked through to their end, nor called good', async () => {
+  const runner = 'sys/fs/cgroup/agents.slice/agents-main.slice/agents-main-demo.slice/holdfast-runner@demo.service';
+  put(`${runner}/${Array.from({ length: 300 }, (_, n) => n).join('/')}/cgroup.procs`, '');
+  expect(await fact('label holdfast-runner@demo.service')).toEqual({ state: 'bad', detail: expect.stringContaining('more than 256 control groups') });
 });
 
 describe('what cannot be read is bad, never good', () => {

@@ -2,6 +2,9 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PostureFact } from '../door/operator-wire.ts';
+import { bootId, bootMillis } from './clock.ts';
+import { pathsUnder } from './paths.ts';
+import { readWatchState } from './watch-state.ts';
 
 // What the machine can show for itself, read now from the kernel and never assumed. A file that cannot be read is a bad fact with
 // the reason beside it.
@@ -9,7 +12,11 @@ import type { PostureFact } from '../door/operator-wire.ts';
 /** A process of ours: the unit it runs in and the AppArmor profile that unit must have given it. */
 export type Confined = { readonly unit: string; readonly profile: string; readonly mustRun: boolean };
 
-export async function readPosture(root: string, confined: readonly Confined[]): Promise<readonly PostureFact[]> {
+/** Many times what the calls of an agent need. */
+const MOST_GROUPS = 256;
+
+/** `contained`: units of agents that may only run while the kernel's record of them is written (R103). */
+export async function readPosture(root: string, confined: readonly Confined[], contained: readonly string[]): Promise<readonly PostureFact[]> {
   const facts = await Promise.all([
     fact('verity root', () => verityRoot(root)),
     fact('secure boot', () => secureBoot(root)),
@@ -19,6 +26,7 @@ export async function readPosture(root: string, confined: readonly Confined[]): 
     fact('var', () => mounted(root, '/var', 'workspaces and the ledger lie on the root')),
     fact('clock', () => clock(root)),
     fact('root keys', () => rootKeys(root)),
+    fact('contained agents', () => ownHands(root, contained)),
   ]);
   return [...facts, ...(await labels(root, confined))];
 }
@@ -109,6 +117,23 @@ async function rootKeys(root: string): Promise<Found> {
   return count === 0 ? good('none: nobody can log in as root') : bad(`${count} enrolled: their holders can do everything, unrecorded`);
 }
 
+/** holdfast-watch says each second how far it has come; one that hangs says nothing. */
+const RECORDED_WITHIN_MS = 10_000;
+
+async function ownHands(root: string, contained: readonly string[]): Promise<Found> {
+  const folders = await unitFolders(join(root, '/sys/fs/cgroup'));
+  const pids = await Promise.all(contained.map((unit) => folders.get(unit)).map((folder) => (folder === undefined ? [] : processesUnder(folder))));
+  const running = contained.filter((_, i) => pids[i]!.length > 0);
+  if (running.length === 0) return good('none runs');
+  const state = readWatchState(pathsUnder(root).watchState, bootId());
+  const silent = state === null ? null : bootMillis() - state.at;
+  if (state === null || silent === null || silent > RECORDED_WITHIN_MS) {
+    const since = silent === null ? '' : ` for ${Math.round(silent / 1000)} s`;
+    return bad(`${running.length} run, and nothing is recorded of what they do by themselves${since}`);
+  }
+  return good(`${running.length} run, and what they do by themselves is recorded; the kernel lost ${state.lost} records`);
+}
+
 async function labels(root: string, confined: readonly Confined[]): Promise<readonly PostureFact[]> {
   const folders = unitFolders(join(root, '/sys/fs/cgroup'));
   folders.catch(() => undefined);
@@ -163,9 +188,13 @@ async function unitFolders(top: string): Promise<ReadonlyMap<string, string>> {
   return found;
 }
 
-async function processesUnder(folder: string): Promise<readonly string[]> {
+/** A runner makes the groups below its own itself, and may be its agent's: what cannot be looked through is not called good. */
+async function processesUnder(folder: string, groups = { left: MOST_GROUPS }): Promise<readonly string[]> {
+  groups.left -= 1;
+  if (groups.left < 0) throw new Error(`there are more than ${MOST_GROUPS} control groups in it`);
   const own = (await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(ifGone(''))).split('\n').filter((pid) => pid !== '');
   const items = await readdir(folder, { withFileTypes: true }).catch(ifGone([]));
-  const below = await Promise.all(items.filter((item) => item.isDirectory()).map((item) => processesUnder(join(folder, item.name))));
+  const below = [];
+  for (const item of items) if (item.isDirectory()) below.push(await processesUnder(join(folder, item.name), groups));
   return [...own, ...below.flat()];
 }

@@ -4,8 +4,15 @@ import { accept, refuse, type Result } from '../identity/result.ts';
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
 import { isObject } from '../ledger/shape.ts';
 import type { Observed, RunResult } from '../sandbox/permit.ts';
+import type { ContainerView } from './containers.ts';
 
 // How an answer travels from runner to holdfastd: a refusal, or the fields of RunResult with output in base64.
+
+/**
+ * A runner has its agent's uid, and may be the agent: it is not waited for without end. So long after a call's time is over, or after it
+ * was told to end one, its own patience with pipes and control groups (8 s) is over too, on a slow machine.
+ */
+export const ANSWER_MS = 60_000;
 
 /** Kept of each stream at most, so that an answer with both fits one line of 1 MiB. */
 export const KEPT_MAX = 380 * 1024;
@@ -16,6 +23,12 @@ export function printRunResult(result: RunResult): JsonObject {
     stdout: Buffer.from(result.stdout).toString('base64'),
     stderr: Buffer.from(result.stderr).toString('base64'),
   };
+}
+
+/** A runner's word on one of its containers, as the agent gets it: output in base64, `ended` null while it runs. */
+export function printContainer({ stdout, stderr, dropped, ended }: ContainerView): JsonObject {
+  const end = ended === null ? null : ended.ok ? { ...ended.result.exit, deadline: ended.result.deadline } : { error: ended.message };
+  return { ended: end, dropped, stdout: Buffer.from(stdout).toString('base64'), stderr: Buffer.from(stderr).toString('base64') };
 }
 
 /** A kernel's longest label; call-init reads no more of it. */
@@ -29,7 +42,9 @@ const SIGNALS: ReadonlySet<string> = new Set([
 ]);
 
 /** `result`: what the call came to, or the refusal to run it as `CODE: MESSAGE`. */
-export type RunAnswer = { readonly id: number; readonly result: Result<RunResult> };
+export type RunAnswer = { readonly id: number; readonly result: Result<RunResult | ContainerAnswer> };
+/** Passed on for the tool to read by its schema. */
+export type ContainerAnswer = { readonly container: JsonObject };
 
 /**
  * A runner has its agent's uid: what it says of a call is checked for form, and believed no further than what it observed. Null for
@@ -39,6 +54,7 @@ export function parseRunAnswer(value: JsonValue): RunAnswer | null {
   if (!isObject(value)) return null;
   const { id, ok, error, message } = value;
   if (!isCount(id)) return null;
+  if (ok === true && isObject(value['container'])) return { id, result: accept({ container: value['container'] }) };
   if (ok === true) {
     const result = parseRunResult(value['result']);
     return result === null ? null : { id, result: accept(result) };

@@ -3,31 +3,40 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
 import type { Receipt } from '../ledger/receipt.ts';
 import type { Permit } from '../sandbox/permit.ts';
-import { KEPT_MAX } from './run-wire.ts';
+import { ANSWER_MS, KEPT_MAX } from './run-wire.ts';
 import { connectRunner, type RunnerConnection } from './runner-client.ts';
 
 // A runner has its agent's uid: here it is the agent that answers.
 
 let dir: string;
 let server: Server;
+let closed = 0;
+let asked = 0;
+/** The machine's clock is ahead of the test's by so much. */
+let ahead = 0;
 let connection: RunnerConnection;
 /** What the runner writes to the request with this id; ids begin with 1 and go on over a new connection. */
 let hostile: (id: number) => string;
 
 beforeEach(async () => {
+  [closed, asked, ahead] = [0, 0, 0];
   dir = mkdtempSync(join(tmpdir(), 'holdfast-run-'));
   server = createServer((socket: Socket) => {
     socket.on('error', () => {});
+    socket.on('close', () => (closed += 1));
     socket.on('data', (bytes) => {
-      for (const line of bytes.toString().trim().split('\n')) socket.write(hostile(JSON.parse(line).id as number));
+      for (const line of bytes.toString().trim().split('\n')) {
+        asked += 1;
+        socket.write(hostile(JSON.parse(line).id as number));
+      }
     });
   });
   await new Promise<void>((resolve) => server.listen(join(dir, 's'), resolve));
-  connection = connectRunner(join(dir, 's'));
+  connection = connectRunner(join(dir, 's'), () => performance.now() + ahead);
 });
 afterEach(() => {
   connection.close();
@@ -35,7 +44,7 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-const run = () => connection.run({} as Permit, {} as Receipt, null);
+const run = (ms = 60_000, cancelled?: AbortSignal) => connection.run({ notAfter: Math.floor(performance.now()) + ms } as Permit, {} as Receipt, null, cancelled);
 const RESULT: JsonObject = {
   exit: { code: 0 },
   deadline: false,
@@ -89,11 +98,56 @@ const NO_FORM: readonly (readonly [string, (id: number) => string])[] = [
   ['a negative peak', (id) => result(id, { observed: { by: 'cgroup', cpuUsec: 1, memoryPeak: -1, wallMs: 3 } })],
 ];
 
-test.each(NO_FORM)('%s ends the connection and its calls, and no more', async (_, line) => {
+test.each(NO_FORM)('%s ends the connection and its calls, and no more (B12)', async (_, line) => {
   // The first call is not answered at all: it ends with the connection.
   hostile = (id) => (id % 2 === 1 ? '' : line(id));
   const [first, second] = await Promise.all([run(), run()]);
   for (const ended of [first, second]) expect(ended).toMatchObject({ ok: false, error: expect.stringMatching(/^connection: the runner went away/) });
   hostile = (id) => result(id);
   expect(await run()).toMatchObject({ ok: true });
+});
+
+const CUT_OFF = { ok: false, error: expect.stringMatching(/^connection: the runner went away .* did not answer .* was cut off$/) };
+
+test('one that never answers is waited for as long as the call lasts and a little, and loses all it holds', async () => {
+  hostile = () => '';
+  // The first has all the time of the world.
+  expect(await Promise.all([run(), run(50 - ANSWER_MS)])).toEqual([CUT_OFF, CUT_OFF]);
+  await vi.waitFor(() => expect(closed).toBe(1));
+  hostile = (id) => result(id);
+  expect(await run()).toMatchObject({ ok: true });
+});
+
+test('one that answers late, but within that, is heard', async () => {
+  let answers = (): void => undefined;
+  server.removeAllListeners('connection');
+  server.on('connection', (socket) => socket.on('data', () => (answers = () => void socket.write(result(1)))));
+  const ran = run(-1000);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  answers();
+  expect(await ran).toMatchObject({ ok: true });
+});
+
+test.each([
+  ['end a call that it is told to end', (signal: AbortSignal) => run(3_600_000, signal)],
+  ['say anything of a container', () => connection.container('web', 'stop')],
+])('one that does not %s is waited for no longer', async (_, ask) => {
+  hostile = () => '';
+  const cancelled = new AbortController();
+  let ended: unknown = null;
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    void ask(cancelled.signal).then((answer) => (ended = answer));
+    while (asked === 0) await new Promise(setImmediate);
+    cancelled.abort();
+    vi.advanceTimersByTime(ANSWER_MS / 2);
+    await new Promise(setImmediate);
+    expect([ended, closed]).toEqual([null, 0]);
+    ahead = ANSWER_MS;
+    vi.advanceTimersByTime(ANSWER_MS);
+    while (closed === 0) await new Promise(setImmediate);
+    expect(ended).toEqual(CUT_OFF);
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { connect, type Socket } from 'node:net';
-import { refuse, type Result } from '../identity/result.ts';
-import type { JsonValue } from '../ledger/entry.ts';
+import { accept, refuse, type Result } from '../identity/result.ts';
+import type { JsonObject, JsonValue } from '../ledger/entry.ts';
 import type { Receipt } from '../ledger/receipt.ts';
 import type { Permit, RunResult } from '../sandbox/permit.ts';
+import { atBootMillis, bootMillis } from './clock.ts';
 import { MAX_LINE, readJsonLines, writeJsonLine } from './json-lines.ts';
-import { parseRunAnswer } from './run-wire.ts';
+import { ANSWER_MS, parseRunAnswer, type RunAnswer } from './run-wire.ts';
 
 export type RunnerConnection = {
   /**
@@ -13,13 +14,15 @@ export type RunnerConnection = {
    * runner end the call at once; how it ended is answered as always.
    */
   readonly run: (permit: Permit, receipt: Receipt, stdin: Uint8Array | null, cancelled?: AbortSignal) => Promise<Result<RunResult>>;
+  /** What a container has written, or its end. */
+  readonly container: (name: string, act: 'logs' | 'stop') => Promise<Result<JsonValue>>;
   /** Ends every call that still runs over this connection. */
   readonly close: () => void;
 };
 
 /** Connects at the first call, and anew at the next one after the runner has gone: its socket starts it. */
-export function connectRunner(path: string): RunnerConnection {
-  const waiting = new Map<number, (result: Result<RunResult>) => void>();
+export function connectRunner(path: string, now: () => number = bootMillis): RunnerConnection {
+  const waiting = new Map<number, (result: RunAnswer['result']) => void>();
   let socket: Socket | null = null;
   let closed = false;
   let next = 1;
@@ -56,24 +59,62 @@ export function connectRunner(path: string): RunnerConnection {
     settle(answered.result);
   }
 
+  /** `due` is when an answer has to be there; `soon` brings that nearer. */
+  function ask(request: JsonObject, due: number, onAnswer: (result: RunAnswer['result']) => void): { readonly tell: (op: string) => void; readonly soon: () => void } | null {
+    socket ??= open();
+    const to = socket;
+    const id = next++;
+    // What it holds ends with the connection, as everything does that nobody is left to record.
+    const cutOff = (): void => {
+      to.destroy();
+      if (socket === to) lose('it did not answer a call whose time was over, and was cut off');
+    };
+    let letBe = atBootMillis(due, cutOff, now);
+    waiting.set(id, (result) => {
+      letBe();
+      onAnswer(result);
+    });
+    if (!writeJsonLine(to, { id, ...request }) && waiting.delete(id)) {
+      letBe();
+      return null;
+    }
+    return {
+      tell: (op) => void writeJsonLine(to, { id, op }),
+      soon: () => {
+        if (!waiting.has(id)) return;
+        letBe();
+        letBe = atBootMillis(Math.min(due, now() + ANSWER_MS), cutOff, now);
+      },
+    };
+  }
+
   return {
     run(permit, receipt, stdin, cancelled) {
       if (closed) return Promise.resolve(refuse('connection: it was closed'));
-      socket ??= open();
-      const to = socket;
-      const id = next++;
-      const cancel = (): void => void writeJsonLine(to, { id, op: 'cancel' });
       return new Promise((resolve) => {
-        waiting.set(id, (result) => {
+        let cancel = (): void => undefined;
+        const request = { op: 'run', permit, receipt, stdin: stdin === null ? null : Buffer.from(stdin).toString('base64') };
+        const asked = ask(request as unknown as JsonObject, permit.notAfter + ANSWER_MS, (answered) => {
           cancelled?.removeEventListener('abort', cancel);
-          resolve(result);
+          resolve(answered.ok && 'container' in answered.value ? refuse('connection: the runner answered another question') : (answered as Result<RunResult>));
         });
-        const request = { id, op: 'run', permit, receipt, stdin: stdin === null ? null : Buffer.from(stdin).toString('base64') };
-        if (!writeJsonLine(to, request as unknown as JsonValue) && waiting.delete(id)) {
-          return resolve(refuse('connection: the runner does not take requests'));
-        }
+        if (asked === null) return resolve(refuse('connection: the runner does not take requests'));
+        cancel = (): void => {
+          asked.tell('cancel');
+          asked.soon();
+        };
         if (cancelled?.aborted === true) cancel();
         else cancelled?.addEventListener('abort', cancel, { once: true });
+      });
+    },
+    container(name, act) {
+      if (closed) return Promise.resolve(refuse('connection: it was closed'));
+      return new Promise((resolve) => {
+        const asked = ask({ op: 'container', name, act }, now() + ANSWER_MS, (answered) => {
+          if (!answered.ok) return resolve(answered);
+          resolve('container' in answered.value ? accept(answered.value.container) : refuse('connection: the runner answered another question'));
+        });
+        if (asked === null) resolve(refuse('connection: the runner does not take requests'));
       });
     },
     close() {

@@ -8,6 +8,8 @@ export type UnitVerbs = {
   stop(units: readonly string[]): void;
   /** Starts again those that run now. */
   restartRunning(units: readonly string[]): void;
+  /** Holds for what runs in a slice now. The manager keeps it in a drop-in of its own until the next boot, which ours goes over. */
+  setNow(slice: string, properties: readonly string[]): void;
 };
 
 const SYSTEMCTL = '/usr/bin/systemctl';
@@ -18,13 +20,14 @@ export function systemctl(): UnitVerbs {
     start: (units) => run(['start', '--no-block', '--', ...units], units),
     stop: (units) => run(['stop', '--no-block', '--', ...units], units),
     restartRunning: (units) => run(['try-restart', '--no-block', '--', ...units], units),
+    setNow: (slice, properties) => run(['set-property', '--runtime', '--', slice, ...properties], properties),
   };
 }
 
 /** Under a root of its own no manager belongs to the files, and the machine's must not be touched. */
 export function noManager(): UnitVerbs {
   const nothing = (): void => undefined;
-  return { reload: nothing, start: nothing, stop: nothing, restartRunning: nothing };
+  return { reload: nothing, start: nothing, stop: nothing, restartRunning: nothing, setNow: nothing };
 }
 
 function run(args: readonly string[], units: readonly string[] = ['reload']): void {

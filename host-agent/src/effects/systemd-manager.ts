@@ -11,9 +11,10 @@ export type UnitState = {
 };
 
 export type SystemdManager = {
-  /** Both answer when systemd's job has ended, with its result. */
+  /** These answer when systemd's job has ended, with its result. */
   startUnit(unit: string): Promise<Result<null>>;
   stopUnit(unit: string): Promise<Result<null>>;
+  restartUnit(unit: string): Promise<Result<null>>;
   unitState(unit: string): Promise<Result<UnitState>>;
   close(): void;
 };
@@ -51,7 +52,7 @@ const DBUS = { destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus
 export function systemdManager(
   busPath: string,
   onUnit: (news: UnitNews) => void = () => undefined,
-  waits = { callMs: 10_000, jobMs: 120_000 },
+  waits = { callMs: 25_000, jobMs: 120_000 },
 ): SystemdManager {
   let current: Promise<Bus> | null = null;
 
@@ -68,10 +69,11 @@ export function systemdManager(
     }
   }
 
-  async function job(verb: 'StartUnit' | 'StopUnit', unit: string): Promise<Result<null>> {
-    const doing = `${verb === 'StartUnit' ? 'start' : 'stop'} ${unit}`;
+  async function job(verb: 'start' | 'stop' | 'restart', unit: string): Promise<Result<null>> {
+    const doing = `${verb} ${unit}`;
+    const member = { start: 'StartUnit', stop: 'StopUnit', restart: 'RestartUnit' }[verb];
     return onBus(doing, async (bus) => {
-      const [path] = (await call(bus, { ...MANAGER, member: verb, signature: 'ss', body: [unit, 'replace'] }, waits.callMs)) as [string];
+      const [path] = (await call(bus, { ...MANAGER, member, signature: 'ss', body: [unit, 'replace'] }, waits.callMs)) as [string];
       const result = await jobEnd(bus, path, waits.jobMs);
       if (result === 'done') return accept(null);
       return refuse(`cannot ${doing}: systemd's job ended as "${result}"; its journal says why`);
@@ -79,8 +81,9 @@ export function systemdManager(
   }
 
   return {
-    startUnit: (unit) => job('StartUnit', unit),
-    stopUnit: (unit) => job('StopUnit', unit),
+    startUnit: (unit) => job('start', unit),
+    stopUnit: (unit) => job('stop', unit),
+    restartUnit: (unit) => job('restart', unit),
     unitState: (unit) =>
       onBus(`read the state of ${unit}`, async (bus) => {
         const [path] = (await call(bus, { ...MANAGER, member: 'LoadUnit', signature: 's', body: [unit] }, waits.callMs)) as [string];

@@ -7,6 +7,8 @@ import {
 export type UnitChanges = {
   /** Folders (`UNIT.d`) whose drop-in is new, different or gone. */
   readonly written: readonly string[];
+  /** Those of them that had another text before. */
+  readonly replaced: readonly string[];
   readonly removed: readonly string[];
 };
 
@@ -15,6 +17,7 @@ const MOST_BYTES = 1024 * 1024;
 /** Makes the drop-ins below `units` be exactly `wanted`. Other files there, and folders of other units, are not touched. */
 export function syncUnits(root: string, units: string, wanted: readonly UnitFile[], self: number): UnitChanges {
   const written: string[] = [];
+  const replaced: string[] = [];
   for (const { path, text } of wanted) {
     const [folder = '', file = ''] = path.split('/');
     if (!isDropInFolder(folder) || file !== DROP_IN) throw new Error(`not a drop-in of ours: ${path}`);
@@ -23,12 +26,13 @@ export function syncUnits(root: string, units: string, wanted: readonly UnitFile
       if (old.ok && Buffer.from(old.bytes).toString('utf8') === text) return;
       replaceFile(directory, DROP_IN, text, { mode: 0o644 });
       written.push(folder);
+      if (old.ok) replaced.push(folder);
     });
   }
   const keep = new Set(wanted.map(({ path }) => path.split('/')[0]));
   const removed = declaredFolders(root, units).filter((folder) => !keep.has(folder));
   for (const folder of removed) removeDropIn(root, units, folder);
-  return { written, removed };
+  return { written, replaced, removed };
 }
 
 /** Agents that have drop-ins now: those declared at the last run. */

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { appendFileSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmdirSync, rmSync, writeSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync, chownSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmdirSync, rmSync, symlinkSync, truncateSync, writeFileSync, writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -62,8 +65,34 @@ test('a list that cannot be compacted stops calls, touches no other file, and go
   expect([again.use(1, 100), again.use(1003, 100), again.use(1004, 100)]).toEqual([false, false, true]);
 });
 
-test('a list that cannot be read stops the runner instead of making receipts new', () => {
+test('a list that cannot be read is told, instead of making receipts new', () => {
   open().use(7, 100);
   appendFileSync(file, 'x\n');
-  expect(open).toThrow(/cannot read/);
+  expect(open).toThrow(/cannot be read: it holds something that is no used receipt; a reboot clears it/);
+});
+
+// The folder belongs to the agent's uid, as everything does that a runner leaves for the next one.
+const root = process.getuid?.() === 0;
+test.each<readonly [string, () => void, RegExp]>([
+  ['a FIFO', () => void execFileSync('mkfifo', [file]), /it is no regular file/],
+  ['a folder', () => mkdirSync(file), /it is no regular file/],
+  ['a link', () => symlinkSync('/dev/zero', file), /it is a symbolic link/],
+  ['a file without end', () => writeFileSync(file, '\n'.repeat(4_000_000)), /it is longer than/],
+  ['a hole without end', () => (writeFileSync(file, ''), truncateSync(file, 2 ** 40)), /it is longer than/],
+  ...(root ? [['somebody else\'s', () => (writeFileSync(file, ''), chownSync(file, 12_345, 12_345)), /it belongs to uid 12345/] as const] : []),
+])('%s in its place is told, and neither waited for nor followed', (_, put, why) => {
+  mkdirSync(join(dir, 'demo'));
+  put();
+  expect(open).toThrow(why);
+});
+
+test('what lies where the next list is written is not written into', () => {
+  open().close();
+  execFileSync('mkfifo', [`${file}.new`]);
+  open().use(7, 100);
+  const other = join(dir, 'other');
+  writeFileSync(other, 'kept');
+  symlinkSync(other, `${file}.new`);
+  expect(open().use(7, 100)).toBe(false);
+  expect(readFileSync(other, 'utf8')).toBe('kept');
 });

@@ -9,8 +9,10 @@ import { accept, refuse, type Result } from '../identity/result.ts';
 export type AgentAuthority = {
   readonly name: DeclaredAgent['name'];
   readonly pack: DeclaredAgent['pack'];
+  readonly id: DeclaredAgent['id'];
   readonly type: string;
   readonly mode: DeclaredAgent['mode'];
+  readonly root: DeclaredAgent['root'];
   readonly limits: DeclaredAgent['limits'];
   /** Held from the start and for ever, without a grant. */
   readonly defaults: readonly Capability[];
@@ -32,8 +34,10 @@ export function authorityOf(agent: DeclaredAgent): Result<AgentAuthority> {
   return accept({
     name: agent.name,
     pack: agent.pack,
+    id: agent.id,
     type: agent.type,
     mode: agent.mode,
+    root: agent.root,
     limits: agent.limits,
     defaults: defaults.value,
     defaultIndex: indexCapabilities(defaults.value),

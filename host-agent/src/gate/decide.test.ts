@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { parseCapability, parseRequest, treeBelow } from '../capability/capability.ts';
 import { heldFrom, type Grant } from '../capability/grant.ts';
 import type { DeclaredAgent } from '../config/declared.ts';
-import type { AgentName, GrantId, OperatorName, PackName } from '../identity/ids.ts';
+import type { AgentId, AgentName, GrantId, OperatorName, PackName } from '../identity/ids.ts';
 import type { Result } from '../identity/result.ts';
 import { authorityOf } from './authority.ts';
 import { decide, decideBy, type Decision } from './decide.ts';
@@ -127,6 +127,7 @@ function declared({ capabilities, allow, deny }: Table['agent']): DeclaredAgent 
   return {
     name: 'demo' as AgentName,
     pack: 'home' as PackName,
+    id: 'agent.home.demo.v1' as AgentId,
     type: 'task',
     mode: 'mediated',
     uid: 61000,
@@ -134,9 +135,14 @@ function declared({ capabilities, allow, deny }: Table['agent']): DeclaredAgent 
     start: 'manual',
     capabilities,
     ceiling: { allow, deny },
+    root: 'image',
+  home: null,
+  profile: 'holdfast-agent-task',
+  containerLabel: null,
     limits: { timeoutMs: 30_000, memoryMax: 1, tasksMax: 1, outputMax: 1 },
     workspace: '/w',
     peers: { agent: '/a', remote: '/r' },
+    peerLabels: { agent: 'unconfined', remote: 'unconfined' },
     callLabel: 'x',
   };
 }

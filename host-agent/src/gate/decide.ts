@@ -31,6 +31,11 @@ export function decide(question: Question): Decision {
   return decideBy(RULES, question);
 }
 
+/** For an act on what an allowed call opened: that call was judged, and what it opened ends with the authority that opened it. */
+export function allowOpened(rule: string, { now, timeoutMs }: Pick<Question, 'now' | 'timeoutMs'>): Allow {
+  return { verdict: 'allow', grantsUsed: [], rule, notAfter: now + timeoutMs };
+}
+
 /** With other rules, so that a test can take one out and see a row of the truth tables fail. */
 export function decideBy(rules: readonly Rule[], question: Question): Decision {
   const needs = question.needs.length === 0 ? [null] : question.needs;

@@ -10,6 +10,7 @@ export type OperatorName = Branded<'OperatorName'>;
 export type SessionId = Branded<'SessionId'>;
 export type CallId = Branded<'CallId'>;
 export type GrantId = Branded<'GrantId'>;
+export type AgentId = Branded<'AgentId'>;
 
 // A dash would nest systemd slices (agents-PACK-NAME.slice), so names have none.
 const NAME = /^[a-z][a-z0-9_]{0,30}$/;
@@ -21,6 +22,11 @@ function parseName<T extends string>(what: string, text: string): Result<T> {
 
 export function parseAgentName(text: string): Result<AgentName> {
   return parseName('an agent name', text);
+}
+
+/** R76: what stays the same of an agent over sessions, machines and files; its author raises the version when it becomes another. */
+export function agentId(pack: PackName, name: AgentName, version: number): AgentId {
+  return `agent.${pack}.${name}.v${version}` as AgentId;
 }
 
 export function parsePackName(text: string): Result<PackName> {

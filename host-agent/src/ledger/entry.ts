@@ -24,6 +24,13 @@ export const ENTRY_KINDS = [
   'seed.claimed',
   'seed.ignored',
   'clock.jumped',
+  'unmediated.exec',
+  'unmediated.file',
+  'unmediated.counted',
+  'unmediated.lost',
+  'watch.crossed',
+  'watch.back',
+  'watch.lost',
 ] as const;
 export type EntryKind = (typeof ENTRY_KINDS)[number];
 

@@ -14,6 +14,9 @@ export const LEDGER_SOURCE = 'holdfast-ledger';
 const ROOT_KINDS: ReadonlySet<EntryKind> = new Set<EntryKind>(['configuration.changed', 'seed.claimed', 'seed.ignored']);
 const OWN_KINDS: ReadonlySet<EntryKind> = new Set<EntryKind>(['boot', 'clock.jumped']);
 
+/** R103: what contained agents did by themselves is the word of the process that reads the kernel's record, and of no other. */
+const WATCH_KINDS: ReadonlySet<EntryKind> = new Set<EntryKind>(['unmediated.exec', 'unmediated.file', 'unmediated.counted', 'unmediated.lost']);
+
 /** A writer can only say what is its own to say; in particular nobody but the ledger can claim a boot. */
 export function mayWrite(source: string, kind: EntryKind): boolean {
   switch (source) {
@@ -22,7 +25,9 @@ export function mayWrite(source: string, kind: EntryKind): boolean {
     case 'root':
       return ROOT_KINDS.has(kind);
     case 'holdfastd':
-      return !OWN_KINDS.has(kind);
+      return !OWN_KINDS.has(kind) && !WATCH_KINDS.has(kind);
+    case 'holdfast-watch':
+      return WATCH_KINDS.has(kind);
     default:
       return false;
   }

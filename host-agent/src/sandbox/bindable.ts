@@ -3,9 +3,17 @@
 /** Where an agent's workspace lies, for agent, runner and call alike. */
 export const WORKSPACE = '/workspace';
 
+/** Where an agent's restore points lie, in a call of Holdfast's own on that agent's files and in no other (R108). */
+export const RESTORE = '/restore';
+/** Where what an operator puts in or takes out passes through, likewise (R109). */
+export const TRANSFER = '/transfer';
+
+/** Where an agent's container images are made and deleted, in the call that does it and in no other. */
+export const IMAGES = '/images';
+
 // Never visible in a call as a host path, whatever is held. /proc and /dev are the sandbox's own; the rest is ours or the
 // kernel's. AppArmor and file modes say the same; this is what keeps a plan from asking.
-const RESERVED = ['/proc', '/sys', '/dev', '/boot', '/etc/shadow', '/etc/shadow-', '/etc/gshadow', '/etc/gshadow-'];
+const RESERVED = ['/proc', '/sys', '/dev', '/boot', RESTORE, TRANSFER, IMAGES, '/etc/shadow', '/etc/shadow-', '/etc/gshadow', '/etc/gshadow-'];
 // Every directory of ours: /run/holdfast, /run/holdfast-ledger, /var/lib/holdfast-workspaces (other agents' too) …
 const RESERVED_STARTS = ['/run/holdfast', '/var/run/holdfast', '/var/lib/holdfast'];
 // A binding of one of these would show what lies reserved below it.

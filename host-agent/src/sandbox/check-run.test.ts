@@ -20,6 +20,7 @@ const permit = {
   tool: 'process.run',
   plan: {
     kind: 'process',
+    root: 'image',
     argv: ['cat'],
     cwd: '/workspace',
     env: { LANG: 'C' },
@@ -106,6 +107,7 @@ describe('a permit', () => {
     ['a NUL in an argument', { ...permit, plan: { ...plan, argv: ['a\0b'] } }],
     ['an argument that is no text', { ...permit, plan: { ...plan, argv: [1] } }],
     ['another program as the file tool', { ...permit, plan: { ...plan, kind: 'file' } }],
+    ['a root that nobody knows', { ...permit, plan: { ...plan, root: '/tmp' } }],
     ['a relative cwd', { ...permit, plan: { ...plan, cwd: 'x' } }],
     ['a cwd with ..', { ...permit, plan: { ...plan, cwd: '/workspace/..' } }],
     ['a variable name with =', { ...permit, plan: { ...plan, env: { 'A=B': 'x' } } }],

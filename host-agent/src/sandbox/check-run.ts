@@ -18,7 +18,8 @@ export type RunRefusal =
   | 'stdin_digest'
   | 'busy'
   | 'sandbox'
-  | 'label';
+  | 'label'
+  | 'filter';
 
 export type RunCheck =
   | { readonly ok: true; readonly permit: Permit; readonly receipt: Receipt }

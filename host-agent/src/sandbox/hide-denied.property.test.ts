@@ -2,28 +2,21 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseCapability, parseRequest, treeBelow } from '../capability/capability.ts';
-import { bwrapArgv, type Place } from './bwrap-argv.ts';
+import { launchWords, type Place } from './launch-words.ts';
 import { planCall } from './plan-call.ts';
 
 const COUNT = Number(process.env.HOLDFAST_COUNT ?? 5_000);
 
-// A slow model of what stands behind a command line: every mount in order, the last one over a name decides.
+// A slow model of what stands behind the words of a launch: every mount in order, the last one over a name decides.
 
 type Mount = { readonly at: string; readonly shows: boolean; readonly only: boolean; readonly writable: boolean };
 
-function mountsOf(argv: readonly string[]): readonly Mount[] {
-  const before = argv.indexOf('--');
-  const words = argv.slice(before);
-  const bound: Mount[] = [];
-  const hidden: Mount[] = [];
-  for (let n = 0; n < before; n += 1) {
-    if (argv[n] === '--bind') bound.push({ at: argv[n + 3]!, shows: true, only: argv[n + 1]!.endsWith('-file'), writable: argv[n + 1]!.startsWith('rw') });
-    if (argv[n] === '--hide') hidden.push({ at: argv[n + 2]!, shows: false, only: false, writable: false });
-  }
+function mountsOf(words: readonly string[]): readonly Mount[] {
   const mounts: Mount[] = [];
-  for (let n = 0; words[n] !== '--remount-ro' || words[n + 1] !== '/'; n += 1) {
-    if (words[n] === '@bindings') mounts.push(...bound, ...hidden);
-    if (words[n] === '--ro-bind' || words[n] === '--ro-bind-try') mounts.push({ at: words[n + 2]!, shows: true, only: LAUNCH.includes(words[n + 2]!), writable: false });
+  for (let n = 0; words[n] !== '--'; n += 1) {
+    if (words[n] === '--bind') mounts.push({ at: words[n + 3]!, shows: true, only: words[n + 1]!.endsWith('-file'), writable: words[n + 1]!.startsWith('rw') });
+    if (words[n] === '--hide') mounts.push({ at: words[n + 1]!, shows: false, only: false, writable: false });
+    if (words[n] === '--image') mounts.push({ at: words[n + 1]!, shows: true, only: LAUNCH.includes(words[n + 1]!), writable: false });
   }
   return mounts;
 }
@@ -47,7 +40,7 @@ function matches(pattern: string, path: string): boolean {
 }
 
 const PROGRAMS = '/usr/lib/hf';
-const place: Place = { programs: PROGRAMS, bwrap: '/usr/bin/bwrap', cgroup: '/c', label: 'l', hostOf: (path) => path };
+const place: Place = { programs: PROGRAMS, stage: '/s', label: 'l', hostOf: (path) => path };
 /** What the launch itself needs to be there. */
 const LAUNCH = [`${PROGRAMS}/call-init`, `${PROGRAMS}/file-tool`];
 
@@ -93,16 +86,18 @@ test(`nothing that a ceiling denies is visible in a call, or writable (${COUNT} 
           held: caps(held),
           needs: [...(request === null ? [] : [request.value]), ...(tree?.ok === true ? [tree.value] : [])],
           bounds: { allow: caps([...held, ...more]), deny: caps(deny) },
+          root: 'image',
           limits: { timeoutMs: 1, memoryMax: 1, tasksMax: 1, outputMax: 1 },
           timeoutMs: null,
         });
         if (!plan.ok) return;
         planned += 1;
         if (plan.value.hidden.length > 0) hiding += 1;
-        const words = bwrapArgv(plan.value, 1, place);
+        const { prepare, call } = launchWords(plan.value, 1, false, place);
+        const words = [...prepare, ...call];
         const mounts = mountsOf(words);
         for (const name of [...looked, ...deny.flatMap((d) => wordsOf(d)), ...plan.value.hidden.flatMap((h) => [h, `${h}/a`])]) {
-          const mount = found(mounts, words.includes('--symlink'), name);
+          const mount = found(mounts, words.includes('--link'), name);
           if (mount === null || LAUNCH.includes(mount.at)) continue;
           shown += 1;
           for (const denial of deny) {

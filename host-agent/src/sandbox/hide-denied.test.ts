@@ -19,7 +19,7 @@ type World = { readonly deny: readonly string[]; readonly held?: readonly string
 /** A program's call: its bindings, then what is hidden; or why not. */
 function program({ deny, held = [], allow = held, cwd = '/' }: World): readonly string[] | string {
   const bounds = { allow: caps(allow), deny: caps(deny) };
-  const planned = planCall({ command: { kind: 'process', argv: ['true'], cwd, env: {} }, held: caps(held), needs: [], bounds, limits, timeoutMs: null });
+  const planned = planCall({ command: { kind: 'process', argv: ['true'], cwd, env: {} }, held: caps(held), needs: [], bounds, root: 'image', limits, timeoutMs: null });
   if (!planned.ok) return planned.error;
   return [...planned.value.bindings.map((b) => `${b.access} ${b.path}`), ...planned.value.hidden.map((path) => `hide ${path}`)];
 }
@@ -31,7 +31,7 @@ function file(op: string, need: string, { deny, held = [], allow = held }: World
   const needs = whole ? [request, must(treeBelow(request))] : [request];
   const argv = ['file-tool', op, request.resource!];
   const bounds = { allow: caps(allow), deny: caps(deny) };
-  const planned = planCall({ command: { kind: 'file', argv, cwd: '/', env: {} }, held: caps(held), needs, bounds, limits, timeoutMs: null });
+  const planned = planCall({ command: { kind: 'file', argv, cwd: '/', env: {} }, held: caps(held), needs, bounds, root: 'image', limits, timeoutMs: null });
   if (!planned.ok) return planned.error;
   const { bindings, hidden } = planned.value;
   return [...bindings.map((b) => `${b.access} ${b.path}${b.is === undefined ? '' : ` ${b.is}`}`), ...hidden.map((path) => `hide ${path}`)];

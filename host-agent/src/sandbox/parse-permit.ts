@@ -2,8 +2,11 @@
 import { parseAgentName, type CallId } from '../identity/ids.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
-import { isPlainPath, whyNotBindable } from './bindable.ts';
-import type { Binding, CallLimits, Permit, SandboxPlan } from './permit.ts';
+import { isPlainPath, whyNotBindable, WORKSPACE } from './bindable.ts';
+import { isContainerName, isImageName } from './container-name.ts';
+import { isOwnPlace, seesTooMuch } from './own-plan.ts';
+import { ROOTS } from './image-paths.ts';
+import type { Binding, CallLimits, ContainerAsk, Permit, SandboxPlan, TerminalSize } from './permit.ts';
 
 // The runner's own reading of what holdfastd sends. Exact: an unknown or missing field is refused, so that what was hashed into
 // the receipt is all there is to act on. Bindings are judged once more here: a plan is data, and data can be wrong.
@@ -17,7 +20,7 @@ export function parsePermit(value: JsonValue): Result<Permit> {
   const agent = parseAgentName(textOf(o['agent'], 64) ?? '');
   const call = textOf(o['call'], 64);
   const tool = textOf(o['tool'], 64);
-  const plan = parsePlan(o['plan'] ?? null);
+  const plan = parsePlan(o['plan'] ?? null, tool ?? '');
   const stdin = parseStdin(o['stdin'] ?? null);
   const notAfter = countOf(o['notAfter']);
   if (!agent.ok) return agent;
@@ -28,27 +31,56 @@ export function parsePermit(value: JsonValue): Result<Permit> {
   return accept({ v: 1, call: call as CallId, agent: agent.value, tool, plan: plan.value, stdin, notAfter });
 }
 
-function parsePlan(value: JsonValue): Result<SandboxPlan> {
-  const o = exactly(value, ['kind', 'argv', 'cwd', 'env', 'bindings', 'hidden', 'limits']);
+function parsePlan(value: JsonValue, tool: string): Result<SandboxPlan> {
+  const fields = ['kind', 'root', 'argv', 'cwd', 'env', 'bindings', 'hidden', 'limits'];
+  const o = exactly(value, fields) ?? exactly(value, [...fields, 'container']) ?? exactly(value, [...fields, 'terminal']);
   const kind = o?.['kind'];
-  if (o === null || (kind !== 'file' && kind !== 'process')) return refuse('cannot read the plan: wrong fields or kind');
+  const root = ROOTS.find((known) => known === o?.['root']);
+  if (o === null || (kind !== 'file' && kind !== 'process' && kind !== 'container')) return refuse('cannot read the plan: wrong fields or kind');
+  const container = parseContainer(o['container']);
+  if (root === undefined) return refuse('cannot read the plan: unknown root');
   const argv = listOf(o['argv'], 4096, (a) => textOf(a, TEXT_MAX));
   const cwd = textOf(o['cwd'], 4095);
   const env = textsOf(o['env'] ?? null);
   const bindings = listOf(o['bindings'], 64, parseBinding);
   const hidden = listOf(o['hidden'], 64, (h) => textOf(h, 4095));
   const limits = parseLimits(o['limits'] ?? null);
+  const terminal = o['terminal'] === undefined ? undefined : parseTerminal(o['terminal']);
   if (argv === null || argv.length === 0) return refuse('cannot read the plan: argv is not a list of texts');
   if (kind === 'file' && argv[0] !== 'file-tool') return refuse('cannot read the plan: a file call runs the file tool only');
   if (cwd === null || !isPlainPath(cwd)) return refuse('cannot read the plan: cwd is not a plain absolute path');
+  if (terminal === null || (terminal !== undefined && kind !== 'process')) return refuse('cannot read the plan: terminal');
   if (env === null || limits === null) return refuse('cannot read the plan: env or limits');
   if (bindings === null) return refuse('cannot read the plan: bindings');
   if (hidden === null || !hidden.every(isPlainPath)) return refuse('cannot read the plan: hidden is not a list of plain absolute paths');
   for (const b of bindings) {
-    const why = whyNotBindable(b.path);
+    const why = isOwnPlace(tool, kind, b.path) ? null : whyNotBindable(b.path);
     if (why !== null) return refuse(`cannot follow the plan: ${why}`);
+    if (seesTooMuch(tool, kind, b.path)) return refuse(`cannot follow the plan: a program run for ${tool} sees the workspace at most, not ${b.path}`);
   }
-  return accept({ kind, argv, cwd, env, bindings, hidden, limits });
+  if ((kind === 'container') !== (container !== undefined)) return refuse('cannot read the plan: only a container has an image and a name');
+  const plan: SandboxPlan = { kind, root, argv, cwd, env, bindings, hidden, limits };
+  if (container === undefined) return accept(terminal === undefined ? plan : { ...plan, terminal });
+  if (container === null) return refuse('cannot read the plan: name or image of the container');
+  if (hidden.length > 0 || !bindings.every((b) => b.path === WORKSPACE)) return refuse('cannot follow the plan: a container sees the workspace at most');
+  return accept({ ...plan, container });
+}
+
+/** undefined where there is none, null where it has the wrong form. */
+function parseContainer(value: JsonValue | undefined): ContainerAsk | null | undefined {
+  if (value === undefined) return undefined;
+  const o = exactly(value, ['name', 'image']);
+  const [name, image] = [textOf(o?.['name'], 64), textOf(o?.['image'], 71)];
+  return name !== null && image !== null && isContainerName(name) && isImageName(image) ? { name, image } : null;
+}
+
+const SIDE_MAX = 1000;
+
+function parseTerminal(value: JsonValue): TerminalSize | null {
+  const o = exactly(value, ['columns', 'rows']);
+  const [columns, rows] = [countOf(o?.['columns']), countOf(o?.['rows'])];
+  if (columns === null || rows === null || columns < 1 || rows < 1 || columns > SIDE_MAX || rows > SIDE_MAX) return null;
+  return { columns, rows };
 }
 
 function parseBinding(value: JsonValue): Binding | null {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AgentName, CallId } from '../identity/ids.ts';
+import type { Root } from './image-paths.ts';
 
 /** A host path made visible in a sandbox, at the same path inside. */
 export type Binding = {
@@ -18,13 +19,26 @@ export type CallLimits = {
   readonly outputMax: number;
 };
 
+/** `name` is the agent's own word for it while it runs and a little longer. */
+export type ContainerAsk = { readonly name: string; readonly image: string };
+/** The size of a terminal, in characters. */
+export type TerminalSize = { readonly columns: number; readonly rows: number };
+
 /** The plan of one call's sandbox: pure data, the only thing a runner acts on. */
 export type SandboxPlan = {
-  /** `file`: our file tool and nothing else is visible besides the bindings. `process`: the image's /usr, read-only, too. */
-  readonly kind: 'file' | 'process';
+  /**
+   * `file`: our file tool and nothing else is visible besides the bindings. `process`: a /usr, read-only, too. `container`: the tree of
+   * an image, read-only, and of bindings at most the workspace.
+   */
+  readonly kind: 'file' | 'process' | 'container';
+  /** Of a container, and only of one. */
+  readonly container?: ContainerAsk;
+  readonly root: Root;
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Of a program that has a terminal of its own for input, output and errors; its call stays until it ends or is ended. */
+  readonly terminal?: TerminalSize;
   readonly bindings: readonly Binding[];
   /** Places within what is visible over which something empty is mounted: the type's ceiling denies what lies there. */
   readonly hidden: readonly string[];

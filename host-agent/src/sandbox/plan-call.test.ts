@@ -15,7 +15,7 @@ function cap(text: string): Capability {
 const FREE: Bounds = { allow: [], deny: [] };
 
 function plan(kind: 'file' | 'process', argv: readonly string[], held: readonly string[], needs: readonly string[] = [], env: Record<string, string> = {}) {
-  return planCall({ command: { kind, argv, cwd: '/workspace', env }, held: held.map(cap), needs: needs.map(cap), bounds: FREE, limits, timeoutMs: null });
+  return planCall({ command: { kind, argv, cwd: '/workspace', env }, held: held.map(cap), needs: needs.map(cap), bounds: FREE, root: 'image', limits, timeoutMs: null });
 }
 
 function fileCall(path: string, need: string, held: readonly string[] = []) {
@@ -113,7 +113,7 @@ describe('a program sees', () => {
 
 test('a call may shorten its time and never lengthen it', () => {
   const timeout = (timeoutMs: number | null): number => {
-    const planned = planCall({ command: { kind: 'process', argv: ['true'], cwd: '/', env: {} }, held: [], needs: [], bounds: FREE, limits, timeoutMs });
+    const planned = planCall({ command: { kind: 'process', argv: ['true'], cwd: '/', env: {} }, held: [], needs: [], bounds: FREE, root: 'image', limits, timeoutMs });
     if (!planned.ok) throw new Error(planned.error);
     return planned.value.limits.timeoutMs;
   };

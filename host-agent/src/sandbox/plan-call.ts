@@ -4,6 +4,8 @@ import { accept, refuse, type Result } from '../identity/result.ts';
 import { isBeneath, parentOf, WORKSPACE, whyNotBindable } from './bindable.ts';
 import { callEnvironment } from './environment.ts';
 import { byOtherNames, hideDenied, hideInImage, outermost, type Bounds } from './hide-denied.ts';
+import { planContainer } from './plan-container.ts';
+import type { Root } from './image-paths.ts';
 import type { Binding, CallLimits, SandboxPlan } from './permit.ts';
 
 /** A runner refuses more, and a call that needs more is not the narrow thing a capability names. */
@@ -14,13 +16,15 @@ export type CallToPlan = {
    * kind `file`: argv is `file-tool OP PATH OPTION…` with the absolute PATH that was judged; the plan adds the directory beneath
    * which it must lie. kind `process`: argv is what is executed. `env` is what the caller chose.
    */
-  readonly command: Pick<SandboxPlan, 'kind' | 'argv' | 'cwd' | 'env'>;
+  readonly command: Pick<SandboxPlan, 'kind' | 'argv' | 'cwd' | 'env' | 'container' | 'terminal'>;
   /** What the agent holds now: patterns. */
   readonly held: readonly Capability[];
   /** What this call needs, each already judged to be held: resources are names, a star is a star. */
   readonly needs: readonly (Capability & { readonly tree?: string })[];
   /** The type's ceiling: what it denies is in no call's sight, whatever is held. */
   readonly bounds: Bounds;
+  /** Whose /usr the type's calls see. */
+  readonly root: Root;
   readonly limits: CallLimits;
   /** What the caller asked for; it can only shorten the limit. */
   readonly timeoutMs: number | null;
@@ -29,10 +33,17 @@ export type CallToPlan = {
 /** The sandbox of one call: only what its capabilities name is visible, only what they let write is writable (R15, R40). */
 export function planCall(call: CallToPlan): Result<SandboxPlan> {
   const limits = { ...call.limits, timeoutMs: Math.min(call.limits.timeoutMs, call.timeoutMs ?? call.limits.timeoutMs) };
-  return call.command.kind === 'file' ? planFileCall(call, limits) : planProcessCall(call, limits);
+  switch (call.command.kind) {
+    case 'file':
+      return planFileCall(call, limits);
+    case 'process':
+      return planProcessCall(call, limits);
+    case 'container':
+      return planContainer({ ...call, limits });
+  }
 }
 
-function planFileCall({ command, held, needs, bounds }: CallToPlan, limits: CallLimits): Result<SandboxPlan> {
+function planFileCall({ command, held, needs, bounds, root: usr }: CallToPlan, limits: CallLimits): Result<SandboxPlan> {
   const [program, op, path, ...options] = command.argv;
   if (program !== 'file-tool' || op === undefined || path === undefined) {
     return refuse('cannot plan a file call without operation and path');
@@ -54,11 +65,11 @@ function planFileCall({ command, held, needs, bounds }: CallToPlan, limits: Call
   const binding = bindings.findLast((b) => isBeneath(path, b.path));
   if (binding === undefined) return refuse(`cannot plan a file call on ${path}: no capability it needs names that path`);
   // The file tool resolves beneath a directory, and a path that is bound alone may be a file. Its parent in the sandbox is one
-  // that bubblewrap made and that holds nothing else. The workspace is a directory for certain.
+  // that the launcher made and that holds nothing else. The workspace is a directory for certain.
   const root = path === binding.path && path !== WORKSPACE ? parentOf(path) : binding.path;
   const beneath = path === root ? '.' : path.slice(root === '/' ? 1 : root.length + 1);
   const argv = [program, root, op, beneath, ...options];
-  return accept({ kind: 'file', argv, cwd: '/', env: {}, bindings, hidden: outermost(hidden), limits });
+  return accept({ kind: 'file', root: usr, argv, cwd: '/', env: {}, bindings, hidden: outermost(hidden), limits });
 }
 
 type Shown = { readonly binding: Binding; readonly hidden: readonly string[] };
@@ -106,7 +117,7 @@ function waysToShow(path: string, action: string, held: readonly Capability[], o
  * `PATH` and `DIR/**` cannot be mounted and stay usable through the file tools only; so does a directory below which something
  * is denied that cannot be hidden. One that may be written, but not all of it, is shown to be read.
  */
-function planProcessCall({ command, held, bounds: named }: CallToPlan, limits: CallLimits): Result<SandboxPlan> {
+function planProcessCall({ command, held, bounds: named, root }: CallToPlan, limits: CallLimits): Result<SandboxPlan> {
   const bounds = byOtherNames(named);
   if (command.argv[0] === undefined || command.argv[0] === '') return refuse('cannot run a command without a name');
   const image = hideInImage(bounds);
@@ -136,7 +147,8 @@ function planProcessCall({ command, held, bounds: named }: CallToPlan, limits: C
   const home = bindings.some((b) => b.path === WORKSPACE && b.access === 'rw' && b.is !== 'file') ? WORKSPACE : '/tmp';
   const env = callEnvironment(command.env, home);
   if (!env.ok) return env;
-  return accept({ kind: 'process', argv: command.argv, cwd: command.cwd, env: env.value, bindings, hidden, limits });
+  const plan: SandboxPlan = { kind: 'process', root, argv: command.argv, cwd: command.cwd, env: env.value, bindings, hidden, limits };
+  return accept(command.terminal === undefined ? plan : { ...plan, terminal: command.terminal });
 }
 
 function tooMany(count: number, what: 'visible' | 'hidden'): string {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach } from 'vitest';
+import { afterEach, beforeEach } from 'vitest';
 import { connectLedger, queryLedger, type LedgerClient, type LedgerReader, type ReadEntry } from '../effects/ledger-client.ts';
 import { pathsUnder, type Paths } from '../effects/paths.ts';
 import { decodeEntry } from '../ledger/decode.ts';
@@ -13,7 +13,6 @@ import type { Entry, EntryDraft } from '../ledger/entry.ts';
 import type { Appended } from '../tool-call/ports.ts';
 
 const MAIN = join(import.meta.dirname, '../main.ts');
-const NATIVE = join(import.meta.dirname, '../../native/build.sh');
 
 export type LedgerRole = {
   readonly paths: () => Paths;
@@ -31,9 +30,6 @@ export function useLedgerRole(): LedgerRole {
   let role: ChildProcess | null = null;
   const clients: { close: () => void }[] = [];
 
-  beforeAll(() => {
-    execFileSync(NATIVE, [join(import.meta.dirname, '../../../build/native')], { stdio: 'ignore' });
-  });
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'hf-role-'));
   });

@@ -17,7 +17,9 @@ export function callableTools(tools: ReadonlyMap<string, Tool>, authority: Agent
   const { allow, deny } = authority.ceiling;
   const possible = actsOf(allow.filter((pattern) => !deny.some((denial) => contains(denial, pattern))));
   const held = actsOf([...authority.defaults, ...grants.grants.map((grant) => grant.capability)]);
-  return [...tools.values()].filter((tool) => reaches(possible, tool)).map((tool) => (reaches(held, tool) ? tool : askingFirst(tool)));
+  const opener = (tool: Tool): Tool => (tool.follows === undefined ? tool : (tools.get(tool.follows) ?? tool));
+  const shown = [...tools.values()].filter((tool) => reaches(possible, opener(tool)));
+  return shown.map((tool) => (reaches(held, opener(tool)) ? tool : askingFirst(tool)));
 }
 
 type Acts = ReadonlySet<string>;

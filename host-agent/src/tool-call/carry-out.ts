@@ -8,8 +8,9 @@ import type { ToolReply } from '../tools/tool.ts';
 import { grantRequested } from './entries.ts';
 import type { Act, Allowed } from './judge-call.ts';
 import type { Appended, ToolCallPorts } from './ports.ts';
-import { recordedIntent, recordedPermit, type RecordedIntent } from './recorded-permit.ts';
+import { recordedIntent, recordedPermit, type RecordedIntent, type RecordedPermit } from './recorded-permit.ts';
 import { failedReply, notStartedReply } from './replies.ts';
+import { ofShell } from './shell-outcome.ts';
 import type { ToolCall } from './tool-call.ts';
 
 /** How a recorded call ended. `cancelled`: ended for its client's sake. `failed`: it could not be carried out, so what came of it is not known. */
@@ -22,8 +23,11 @@ export type Outcome = {
   readonly reply: ToolReply;
 };
 
+/** What goes on after its call is answered: its outcome comes when it has ended. */
+export type Standing = { readonly stands: true; readonly reply: ToolReply };
+
 /** Does what was judged and recorded, and nothing else. Never throws: a fault is an outcome too. */
-export async function carryOut(call: ToolCall, judged: Allowed, appended: Appended, ports: ToolCallPorts): Promise<Outcome> {
+export async function carryOut(call: ToolCall, judged: Allowed, appended: Appended, ports: ToolCallPorts): Promise<Outcome | Standing> {
   const withdrawn = whyWithdrawn(judged, ports);
   if (withdrawn !== null) return failed(notStartedReply(withdrawn));
   if (call.cancelled.aborted) return cancelled(notStartedReply('its client cancelled it'));
@@ -32,10 +36,19 @@ export async function carryOut(call: ToolCall, judged: Allowed, appended: Append
     switch (act.runs) {
       case 'sandbox': {
         const permit = recordedPermit(act.permit, act.permitDigest, appended);
+        if (act.permit.plan.terminal !== undefined) return await openShell(call, judged, permit, ports);
         return ofRun(call, judged, await ports.runner.run(permit, act.stdin, call.cancelled), ports);
       }
       case 'observe':
         return ofSight(judged, await ports.observer.observe(recordedIntent(call.id, call.agent.name, appended), act.observation));
+      case 'change':
+        return ofChange(judged, await ports.changer.change(recordedIntent(call.id, call.agent.name, appended), act.change));
+      case 'container':
+        return ofSight(judged, await ports.containers.act(recordedIntent(call.id, call.agent.name, appended), act.name, act.act));
+      case 'shell': {
+        const bounds = { notAfter: judged.decision.notAfter, cancelled: call.cancelled };
+        return ofSight(judged, await ports.shells.use(recordedIntent(call.id, call.agent.name, appended), act.shell, act.use, bounds));
+      }
       case 'door':
         return ofSight(judged, await askOperator(call, act, recordedIntent(call.id, call.agent.name, appended), ports));
     }
@@ -51,6 +64,13 @@ function whyWithdrawn(judged: Allowed, ports: ToolCallPorts): string | null {
   const revoked = grantsUsed.find((grant) => ports.grants.isRevoked(grant.id));
   if (revoked !== undefined) return `the grant of ${formatCapability(revoked.capability)} was revoked`;
   return ports.clock.now() < notAfter ? null : 'its time was over before it began';
+}
+
+async function openShell(call: ToolCall, judged: Allowed, permit: RecordedPermit, ports: ToolCallPorts): Promise<Outcome | Standing> {
+  const owner = { session: call.session, grants: judged.decision.grantsUsed.map((grant) => grant.id) };
+  const opened = await ports.shells.open(permit, owner, call.cancelled);
+  if (!opened.stands) return ofShell(opened.end);
+  return { stands: true, reply: judged.tool.reply(judged.arguments, { seen: opened.seen }) };
 }
 
 /** A wish to hold more. It changes nothing until an operator says so (R5). */
@@ -103,6 +123,12 @@ function ofSight(judged: Allowed, seen: Result<JsonValue>): Outcome {
   return { status: reply.isError ? 'error' : 'ok', exit: null, outputDigest: digestOfText(reply.text), observed: { by: 'none' }, reply };
 }
 
+/** What was seen before and after is kept with the outcome: of these acts there is no control group to measure. */
+function ofChange(judged: Allowed, seen: Result<JsonObject>): Outcome {
+  const outcome = ofSight(judged, seen);
+  return seen.ok ? { ...outcome, observed: { by: 'holdfastd', ...seen.value } } : outcome;
+}
+
 function failed(reply: ToolReply): Outcome {
   return { status: 'failed', exit: null, outputDigest: digestOfText(reply.text), observed: { by: 'none' }, reply };
 }
@@ -116,6 +142,6 @@ function digestOfText(text: string): string {
 }
 
 /** Kernel figures as whole numbers: the ledger's encoding has no others. */
-function figures(observed: Observed): JsonObject {
+export function figures(observed: Observed): JsonObject {
   return Object.fromEntries(Object.entries(observed).map(([name, value]) => [name, typeof value === 'number' ? Math.trunc(value) : value]));
 }

@@ -11,7 +11,8 @@ import type { ToolCall } from './tool-call.ts';
 
 // The bodies of entries about calls and grants, written by the code that acts (R54). Field names are the ledger's format.
 
-export function callIntent(call: ToolCall, judged: Allowed): EntryDraft {
+/** `points`: the restore points that were made before it; it can be undone as long as they are there. */
+export function callIntent(call: ToolCall, judged: Allowed, points: readonly string[]): EntryDraft {
   const { decision, act } = judged;
   return ofCall('call.intent', call, {
     call: call.id,
@@ -26,6 +27,7 @@ export function callIntent(call: ToolCall, judged: Allowed): EntryDraft {
     permit_digest: act.runs === 'sandbox' ? act.permitDigest : null,
     not_after: decision.notAfter,
     mode: call.agent.mode,
+    restore: points,
   });
 }
 
@@ -56,6 +58,7 @@ export function callOutcome(call: ToolCall, judged: Allowed, intent: RecordedInt
     output_digest: outcome.outputDigest,
     observed: outcome.observed,
     duration_ms: durationMs,
+    mode: call.agent.mode,
   });
 }
 

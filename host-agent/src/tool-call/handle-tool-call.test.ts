@@ -11,6 +11,44 @@ const READ = { path: '/workspace/a' };
 // Cut at an even place, it ends in half a character.
 const LONG_NAME = `x${'😀'.repeat(600)}`;
 
+describe('a container that outlasts its caller\'s patience', () => {
+  const RUN = callOf('container.run', { image: 'tools' });
+
+  test('that ends in time is answered like every call', async () => {
+    const { ports, events } = memoryWorld();
+    expect(await handleToolCall(RUN, ports)).toEqual({ text: 'done', data: { text: 'done' }, isError: false });
+    expect(events).toEqual(['call.intent', 'run', 'call.outcome']);
+  });
+
+  test('is answered that it goes on; what it came to is recorded when it ends, and until then it is followed', async () => {
+    const { world, ports, events, kept } = memoryWorld();
+    let end: (ran: Result<RunResult>) => void = () => undefined;
+    world.onRun = () => new Promise((resolve) => (end = resolve));
+    world.patience = Promise.resolve();
+    const rest: Promise<unknown>[] = [];
+    const reply = await handleToolCall({ ...RUN, goesOn: (ended) => void rest.push(ended) }, ports);
+    expect(reply).toMatchObject({ isError: false, data: { name: 'build', running: true } });
+    expect(events).toEqual(['call.intent', 'run']);
+    end(accept(result({ exit: { code: 3 } })));
+    await Promise.all(rest);
+    expect(rest).toHaveLength(1);
+    expect(events).toEqual(['call.intent', 'run', 'call.outcome']);
+    expect(kept[1]!.data).toMatchObject({ intent: 1, status: 'error', exit: { code: 3 } });
+  });
+
+  test('of an image that is not held does not start', async () => {
+    const { ports, events } = memoryWorld();
+    expect(await handleToolCall(callOf('container.run', { image: 'other' }), ports)).toMatchObject({ isError: true, data: { missing: ['container:run:other'] } });
+    expect(events).toEqual(['call.refused']);
+  });
+
+  test('is looked at only after the look is recorded', async () => {
+    const { ports, events } = memoryWorld();
+    await handleToolCall(callOf('container.logs', {}), ports);
+    expect(events).toEqual(['call.intent', 'logs build', 'call.outcome']);
+  });
+});
+
 describe('an allowed call', () => {
   test('is recorded, run, recorded and answered, in this order', async () => {
     const { ports, events, kept, ran } = memoryWorld();
@@ -32,6 +70,7 @@ describe('an allowed call', () => {
       permit_digest: digest(permit),
       not_after: 1500,
       mode: 'mediated',
+      restore: [],
     });
     expect(receipt).toMatchObject({ permit: digest(permit), seq: 1, notAfter: 1500 });
     expect(kept[1]!.data).toEqual({
@@ -44,6 +83,7 @@ describe('an allowed call', () => {
       output_digest: sha256Hex(new TextEncoder().encode('done')),
       observed: { by: 'cgroup', cpuUsec: 12, memoryPeak: 4096, tasksPeak: null, wallMs: 3 },
       duration_ms: 0,
+      mode: 'mediated',
     });
   });
 
@@ -432,3 +472,42 @@ function nested(depth: number): unknown {
   for (let n = 0; n < depth; n += 1) value = [value];
   return value;
 }
+
+describe('an agent that the kernel does not confine', () => {
+  test('has no call judged, of any kind, and is told why', async () => {
+    const { ports, world, events, kept } = memoryWorld();
+    const calls = [callOf('fs.read', READ), callOf('process.list', {}), callOf('authority.request', { capability: 'process:list', forMs: 1, reason: 'x' })];
+    for (const call of calls) expect((await handleToolCall(call, ports)).isError).toBe(false);
+    const before = events.length;
+    world.confined = refuse('profile holdfast-call-task does not enforce: its mode is complain');
+    for (const call of calls) {
+      const reply = await handleToolCall(call, ports);
+      expect(reply).toMatchObject({ isError: true, data: { rule: 'confinement', remedy: expect.stringContaining('its mode is complain') } });
+    }
+    expect(events.slice(before)).toEqual(calls.map(() => 'call.refused'));
+    expect(kept.at(-1)?.data).toMatchObject({ rule: 'confinement' });
+  });
+});
+
+describe('a change of the host', () => {
+  test('is recorded before it is made, and what was seen of it with its outcome', async () => {
+    const { ports, events, kept, changed, grant } = memoryWorld();
+    grant('g1', 'agent:stop:other');
+    const reply = await handleToolCall(callOf('agent.stop', { agent: 'other' }), ports);
+    expect(reply.isError).toBe(false);
+    expect(events).toEqual(['call.intent', 'change', 'call.outcome']);
+    expect(changed).toEqual([{ what: 'agent', verb: 'stop', agent: 'other' }]);
+    expect(kept[1]?.data).toMatchObject({ status: 'ok', observed: { by: 'holdfastd', before: 'inactive', after: 'active' } });
+  });
+
+  test('is not made without its record, without a grant, or on oneself whatever was granted', async () => {
+    const { ports, world, events, changed, kept, grant } = memoryWorld();
+    expect(await handleToolCall(callOf('agent.stop', { agent: 'other' }), ports)).toMatchObject({ isError: true, data: { missing: ['agent:stop:other'] } });
+    grant('g1', 'agent:stop:*');
+    expect(await handleToolCall(callOf('agent.stop', { agent: 'demo' }), ports)).toMatchObject({ isError: true, data: { rule: 'agent.self' } });
+    expect(kept.map(({ kind }) => kind)).toEqual(['call.refused', 'call.refused']);
+    world.onAppend = async () => LEDGER_DOWN;
+    expect(await handleToolCall(callOf('agent.stop', { agent: 'other' }), ports)).toMatchObject({ isError: true });
+    expect([changed, events.includes('change')]).toEqual([[], false]);
+  });
+});

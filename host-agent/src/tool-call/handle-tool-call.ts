@@ -2,23 +2,48 @@
 import type { Result } from '../identity/result.ts';
 import type { EntryDraft } from '../ledger/entry.ts';
 import type { ToolReply } from '../tools/tool.ts';
-import { carryOut } from './carry-out.ts';
+import { carryOut, type Outcome } from './carry-out.ts';
 import { callIntent, callOutcome, callRefused } from './entries.ts';
-import { judgeCall, refusedForEndedGrant, type Allowed, type Judged } from './judge-call.ts';
+import { judgeCall, refusedForEndedGrant, refusedWithoutPoint, type Allowed, type Judged } from './judge-call.ts';
+import { isCovered, keepFirst, stakesOf } from './keep-first.ts';
 import type { Appended, PermitStamp, ToolCallPorts } from './ports.ts';
 import { recordedIntent } from './recorded-permit.ts';
-import { refusedReply, unavailableReply, unrecordedReply } from './replies.ts';
+import { goesOnReply, refusedReply, unavailableReply, unrecordedReply } from './replies.ts';
+import { ofShell } from './shell-outcome.ts';
 import type { ToolCall } from './tool-call.ts';
 
 /**
  * START READING HERE. The life of one tool call, from a door's hands to the reply. Everything that an agent does to the
  * machine through us passes this function, and nothing passes it without being judged and recorded first:
  *
- *   judge → spend → record intent → run → record outcome → reply
+ *   judge → keep what is at stake → judge → spend → record intent → run → record outcome → reply
  */
 export async function handleToolCall(call: ToolCall, ports: ToolCallPorts): Promise<ToolReply> {
-  // Judged and spent in one turn: no other call can come between and use the same last use (A25).
-  const judged = spend(call, judgeCall(call, ports), ports);
+  const judged = judgeCall(call, ports);
+  const stakes = stakesOf(judged, ports.restore.roots);
+  if (judged.verdict === 'deny' || stakes.length === 0) return handleJudged(call, judged, [], ports);
+
+  const leave = await ports.restore.begin(call.agent.name, call.id);
+  let rest: Promise<unknown> = Promise.resolve();
+  const held: ToolCall = { ...call, goesOn: (ended) => call.goesOn((rest = ended)) };
+  try {
+    const kept = await keepFirst(call, judged, stakes, ports);
+    // Judged anew: a point takes its time, and authority may have ended or a time limit begun meanwhile.
+    const then = judgeCall(call, ports);
+    if (then.verdict === 'deny') return await handleJudged(call, then, [], ports);
+    if (!kept.ok) return await handleJudged(call, refusedWithoutPoint(then, kept.why), [], ports);
+    const covered = isCovered(stakesOf(then, ports.restore.roots), kept.stakes);
+    const now = covered ? then : refusedWithoutPoint(then, 'what it may write has changed meanwhile');
+    return await handleJudged(held, now, kept.points, ports);
+  } finally {
+    // What outlasts its reply goes on writing: a container, a shell.
+    ports.shells.afterwards(call.id, () => void rest.then(leave, leave));
+  }
+}
+
+async function handleJudged(call: ToolCall, verdict: Judged, points: readonly string[], ports: ToolCallPorts): Promise<ToolReply> {
+  // In the turn in which it was judged: no other call can come between and use the same last use (A25).
+  const judged = spend(call, verdict, ports);
 
   if (judged.verdict === 'deny') {
     const refusal = await record(ports, callRefused(call, judged), null);
@@ -26,15 +51,32 @@ export async function handleToolCall(call: ToolCall, ports: ToolCallPorts): Prom
   }
 
   // No receipt, no run. A crash after this line leaves an intent without an outcome, for all to see.
-  const intent = await record(ports, callIntent(call, judged), stampOf(judged));
+  const intent = await record(ports, callIntent(call, judged, points), stampOf(judged));
   if (!intent.ok) return unavailableReply();
 
-  const begun = ports.clock.now();
-  const outcome = await carryOut(call, judged, intent.value, ports);
+  return inTime(call, judged, runAndRecord(call, judged, intent.value, ports), ports);
+}
 
-  const onRecord = recordedIntent(call.id, call.agent.name, intent.value);
-  const end = await record(ports, callOutcome(call, judged, onRecord, outcome, ports.clock.now() - begun), null);
+async function runAndRecord(call: ToolCall, judged: Allowed, intent: Appended, ports: ToolCallPorts): Promise<ToolReply> {
+  const begun = ports.clock.now();
+  const onRecord = recordedIntent(call.id, call.agent.name, intent);
+  const ended = (how: Outcome): Promise<Result<Appended>> => record(ports, callOutcome(call, judged, onRecord, how, ports.clock.now() - begun), null);
+  const outcome = await carryOut(call, judged, intent, ports);
+  if ('stands' in outcome) {
+    ports.shells.afterwards(call.id, (end) => end && ended(ofShell(end)));
+    return outcome.reply;
+  }
+
+  const end = await ended(outcome);
   return end.ok ? outcome.reply : unrecordedReply(onRecord);
+}
+
+/** A container may outlast its caller's patience. It is the same recorded call still, and its outcome is recorded when there is one. */
+async function inTime(call: ToolCall, { act }: Allowed, ended: Promise<ToolReply>, ports: ToolCallPorts): Promise<ToolReply> {
+  if (act.runs !== 'sandbox' || act.replyAfterMs === null) return ended;
+  call.goesOn(ended);
+  const { container } = act.permit.plan;
+  return Promise.race([ended, ports.clock.sleep(act.replyAfterMs).then(() => goesOnReply(container?.name ?? call.tool))]);
 }
 
 /** A use is spent by an allowed call even when it then cannot be recorded: giving it back could give it twice. */

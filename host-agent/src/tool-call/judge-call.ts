@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { formatCapability, isTree, parseCapability, type Capability, type Need } from '../capability/capability.ts';
 import { withinCeiling } from '../capability/ceiling.ts';
-import { decide, type Allow } from '../gate/decide.ts';
+import { allowOpened, decide, type Allow } from '../gate/decide.ts';
 import { refuse, type Result } from '../identity/result.ts';
 import { sha256Hex } from '../ledger/digest.ts';
 import type { JsonObject } from '../ledger/entry.ts';
-import type { Permit } from '../sandbox/permit.ts';
+import type { CallLimits, Permit } from '../sandbox/permit.ts';
 import { planCall } from '../sandbox/plan-call.ts';
+import { SHELL_LASTS_MS } from '../tools/shell-open.ts';
 import type { Action, Tool } from '../tools/tool.ts';
 import { digestOf, takeArguments } from './arguments.ts';
 import { expandNeeds } from './needs.ts';
@@ -28,8 +29,15 @@ export type Allowed = {
 
 /** What will be done, with everything it takes. */
 export type Act =
-  | { readonly runs: 'sandbox'; readonly permit: Permit; readonly permitDigest: string; readonly stdin: Uint8Array | null }
-  | Extract<Action, { readonly runs: 'observe' }>
+  | {
+      readonly runs: 'sandbox';
+      readonly permit: Permit;
+      readonly permitDigest: string;
+      readonly stdin: Uint8Array | null;
+      /** The caller is answered by then, whether or not it has ended; null when at its end. */
+      readonly replyAfterMs: number | null;
+    }
+  | Extract<Action, { readonly runs: 'observe' | 'change' | 'container' | 'shell' }>
   | { readonly runs: 'door'; readonly ask: Ask };
 
 /** A wish that a grant could fulfil. `shadowedBy` are denials of the ceiling that would go on to bite. */
@@ -69,6 +77,8 @@ type Seen = { argumentsDigest: string | null; needs: readonly Need[] };
 function judge(call: ToolCall, ports: ToolCallPorts, seen: Seen): Judged {
   const taken = takeArguments(call.arguments);
   if (taken.ok) seen.argumentsDigest = digestOf(taken.value);
+  const confined = ports.confined(call.agent.name);
+  if (!confined.ok) return refused(seen, 'denied', 'confinement', `${sentence(confined.error)} Nothing is done for an agent that the kernel does not confine; tell an operator.`);
   const tool = ports.tools.get(call.tool);
   if (tool === undefined) return refused(seen, 'unknown_tool', 'unknown-tool', 'There is no such tool; tools/list names those there are.');
   if (!taken.ok) return malformed(seen, taken.error);
@@ -83,15 +93,23 @@ function judge(call: ToolCall, ports: ToolCallPorts, seen: Seen): Judged {
 
   const action = tool.action(args);
   // Only an act without any effect may need nothing; a template forgotten must not open a tool to everyone.
-  if (needs.length === 0 && action.runs !== 'door') throw new Error(`tool ${tool.name} acts on the machine and needs no capability`);
-  const { limits } = call.agent;
+  if (needs.length === 0 && action.runs !== 'door' && action.runs !== 'shell') throw new Error(`tool ${tool.name} acts on the machine and needs no capability`);
+  const stays = action.runs === 'sandbox' && action.command.terminal !== undefined;
+  const limits = stays ? { ...call.agent.limits, timeoutMs: SHELL_LASTS_MS } : call.agent.limits;
   const timeoutMs = Math.min(limits.timeoutMs, (action.runs === 'sandbox' ? action.timeoutMs : null) ?? limits.timeoutMs);
   const now = ports.clock.now();
+  if (action.runs === 'shell') {
+    if (!ports.shells.isOpen(call.agent.name, action.shell)) return refused(seen, 'denied', 'shell.unknown', `You have no shell ${action.shell}: it was never yours, or is over and forgotten. Open one with shell.open.`);
+    const decision = allowOpened(`shell:${action.shell}`, { now, timeoutMs });
+    return { verdict: 'allow', tool, arguments: args, argumentsDigest: seen.argumentsDigest, needs, decision, act: action };
+  }
   const grants = ports.grants.heldBy(call.agent.name, call.session, now);
-  const opens = action.runs === 'sandbox' && action.command.kind === 'process' ? 'held' : 'needed';
+  const opens = action.runs === 'sandbox' && action.command.kind !== 'file' ? 'held' : 'needed';
   const decision = decide({ authority: call.agent, grants, needs, opens, now, timeoutMs });
   if (decision.verdict === 'deny') return { ...decision, ...seen, code: 'denied', remedy: withHint(decision.remedy, tool, decision.missing, needs) };
-  const act = makeAct(call, tool, action, needs, decision, timeoutMs);
+  const room = stays ? ports.shells.hasRoom(call.agent.name) : null;
+  if (room?.ok === false) return refused(seen, 'denied', 'shell.room', `${sentence(room.error)} Close one with shell.close.`);
+  const act = makeAct(call, tool, action, needs, decision, { ...limits, timeoutMs });
   if ('no' in act) return refused(seen, 'denied', act.no, `${sentence(act.why)} No grant changes that; do it another way.`);
   return { verdict: 'allow', tool, arguments: args, argumentsDigest: seen.argumentsDigest, needs, decision, act };
 }
@@ -127,16 +145,20 @@ function makeAct(
   action: Action,
   needs: readonly Need[],
   decision: Allow,
-  timeoutMs: number,
+  limits: CallLimits,
 ): Act | Impossible {
   switch (action.runs) {
     case 'observe':
+    case 'container':
+    case 'shell':
       return action;
+    case 'change':
+      return makeChange(call, action);
     case 'door':
       return makeAsk(call, action.ask);
     case 'sandbox': {
       const held = [...call.agent.defaults, ...decision.grantsUsed.map((grant) => grant.capability)];
-      const plan = planCall({ command: action.command, held, needs, bounds: call.agent.ceiling, limits: call.agent.limits, timeoutMs });
+      const plan = planCall({ command: action.command, held, needs, bounds: call.agent.ceiling, root: call.agent.root, limits, timeoutMs: null });
       if (!plan.ok) return { no: 'sandbox.plan', why: plan.error };
       const { stdin } = action;
       const permit: Permit = {
@@ -148,9 +170,16 @@ function makeAct(
         stdin: stdin === null ? null : { digest: sha256Hex(stdin), size: stdin.length },
         notAfter: decision.notAfter,
       };
-      return { runs: 'sandbox', permit, permitDigest: digestOf(permit), stdin };
+      return { runs: 'sandbox', permit, permitDigest: digestOf(permit), stdin, replyAfterMs: action.replyAfterMs ?? null };
     }
   }
+}
+
+/** Whatever it was granted: an agent that could start and stop itself would take a word from those who watch over it (R5). */
+function makeChange(call: ToolCall, action: Extract<Action, { readonly runs: 'change' }>): Act | Impossible {
+  const { change } = action;
+  const own = change.what === 'agent' && change.agent === call.agent.name;
+  return own ? { no: 'agent.self', why: `an agent does not ${change.verb} its own program` } : action;
 }
 
 /** An agent may wish for anything a type can hold, and for nothing else: an operator should not be asked for the impossible (R5). */
@@ -174,6 +203,13 @@ export function refusedForEndedGrant(judged: Allowed, why: string): Refused {
   const missing = judged.needs.map(formatCapability);
   const seen = { argumentsDigest: judged.argumentsDigest, needs: judged.needs };
   return { ...refused(seen, 'denied', 'grant.ended', sentence(why)), missing, mayAsk: missing };
+}
+
+/** What cannot be undone is not begun (R108). */
+export function refusedWithoutPoint(judged: Allowed, why: string): Refused {
+  const seen = { argumentsDigest: judged.argumentsDigest, needs: judged.needs };
+  const next = 'Nothing was done, since it could not have been undone. Make room or correct that, or tell an operator.';
+  return refused(seen, 'denied', 'restore.point', `No restore point could be made: ${why}. ${next}`);
 }
 
 function sentence(text: string): string {

@@ -2,12 +2,13 @@
 import type { Capability } from '../capability/capability.ts';
 import type { Grant, HeldGrants } from '../capability/grant.ts';
 import type { AuthorityRequest } from '../capability/request-book.ts';
-import type { AgentName, GrantId, SessionId } from '../identity/ids.ts';
+import type { AgentName, CallId, GrantId, SessionId } from '../identity/ids.ts';
 import type { Result } from '../identity/result.ts';
-import type { EntryDraft, JsonValue } from '../ledger/entry.ts';
+import type { EntryDraft, JsonObject, JsonValue } from '../ledger/entry.ts';
 import type { Receipt } from '../ledger/receipt.ts';
 import type { RunResult } from '../sandbox/permit.ts';
-import type { Observation, Tool } from '../tools/tool.ts';
+import type { Change, Observation, ShellUse, Tool } from '../tools/tool.ts';
+import type { RestorePort } from './keep-first.ts';
 import type { RecordedIntent, RecordedPermit } from './recorded-permit.ts';
 
 /** What handling a tool call needs of the world, each as narrow as can be. */
@@ -17,8 +18,14 @@ export type ToolCallPorts = {
   readonly grants: GrantPort;
   readonly requests: RequestPort;
   readonly runner: RunnerPort;
+  readonly containers: ContainerPort;
   readonly observer: ObserverPort;
+  readonly changer: ChangerPort;
+  readonly shells: ShellPort;
+  readonly restore: RestorePort;
   readonly clock: ClockPort;
+  /** The kernel's word, now: all profiles of this agent are loaded and enforce. */
+  readonly confined: (agent: AgentName) => Result<null>;
   /** A fault of ours: for the log. The agent is told no more than that there was one. */
   readonly onFault: (error: unknown) => void;
 };
@@ -52,11 +59,41 @@ export type RunnerPort = {
   readonly run: (permit: RecordedPermit, stdin: Uint8Array | null, cancelled: AbortSignal) => Promise<Result<RunResult>>;
 };
 
+/** On a container of the agent whose intent this is; no other agent's is within its reach. */
+export type ContainerPort = { readonly act: (intent: RecordedIntent, name: string, act: 'logs' | 'stop') => Promise<Result<JsonValue>> };
+
 export type ObserverPort = { readonly observe: (intent: RecordedIntent, observation: Observation) => Promise<Result<JsonValue>> };
+
+/** Resolves with what was seen before and after. Whoever has no recorded intent cannot ask (E06). */
+export type ChangerPort = { readonly change: (intent: RecordedIntent, change: Change) => Promise<Result<JsonObject>> };
+
+/** Shells that agents have open. A shell is known by the id of the call that opened it. */
+export type ShellPort = {
+  /** Of this agent, and not forgotten: one that has ended is still read. */
+  readonly isOpen: (agent: AgentName, shell: string) => boolean;
+  readonly hasRoom: (agent: AgentName) => Result<true>;
+  /** Answers when it has shown something, or has ended before. It ends with that session, and with the first of those grants that is revoked. */
+  readonly open: (permit: RecordedPermit, owner: ShellOwner, cancelled: AbortSignal) => Promise<OpenedShell>;
+  readonly use: (intent: RecordedIntent, shell: string, use: ShellUse, bounds: { readonly notAfter: number; readonly cancelled: AbortSignal }) => Promise<Result<JsonValue>>;
+  /** Does `then` when the shell that this call opened has ended; at once, with null, where it opened none. What it returns is waited for. */
+  readonly afterwards: (call: CallId, then: (end: ShellEnd | null) => unknown) => void;
+};
+export type ShellOwner = { readonly session: SessionId; readonly grants: readonly GrantId[] };
+export type OpenedShell = { readonly stands: true; readonly seen: JsonValue } | { readonly stands: false; readonly end: ShellEnd };
+
+/** `closed`: by its agent. `lost`: nobody can say what became of it. */
+export type ShellEnding = 'itself' | 'closed' | 'idle' | 'deadline' | 'revoked' | 'disconnected' | 'cancelled' | 'unrecorded' | 'stopping' | 'lost';
+export type ShellEnd = {
+  readonly how: ShellEnding;
+  readonly ran: Result<RunResult>;
+  /** The file of what was typed and shown; null when none could be begun. `missed`: bytes that did not fit. */
+  readonly transcript: { readonly digest: string; readonly bytes: number; readonly missed: number } | null;
+};
 
 export type ClockPort = {
   /** Milliseconds of CLOCK_BOOTTIME. */
   readonly now: () => number;
   /** RFC 3339, for people. */
   readonly wall: () => string;
+  readonly sleep: (ms: number) => Promise<void>;
 };

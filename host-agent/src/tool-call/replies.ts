@@ -43,6 +43,12 @@ export function unrecordedReply(intent: RecordedIntent): ToolReply {
   return errorReply(`${effect} Look before you try again, and tell an operator.`, { failed: 'unrecorded', intent: intent.seq });
 }
 
+/** Neither success nor failure: what was started has not ended. */
+export function goesOnReply(name: string): ToolReply {
+  const text = `${name} runs, and has not ended yet. container.logs shows what it wrote, container.stop ends it, and so does its time limit.`;
+  return { text, data: { name, running: true }, isError: false };
+}
+
 function errorReply(text: string, data: JsonObject): ToolReply {
   return { text, data, isError: true };
 }

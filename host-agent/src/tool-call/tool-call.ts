@@ -13,6 +13,8 @@ export type ToolCall = {
   readonly trace: { readonly trace: string; readonly span: string } | null;
   /** Fires when its client wants no answer any more, or is gone. */
   readonly cancelled: AbortSignal;
+  /** Follows to its end what goes on after the reply. */
+  readonly goesOn: (rest: Promise<unknown>) => void;
 };
 
 /** Why a call did not run, for clients that branch on it. */

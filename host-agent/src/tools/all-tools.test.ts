@@ -13,7 +13,12 @@ function read(tool: string, args: unknown) {
 describe('the list', () => {
   test('holds these tools with these needs', () => {
     expect(Object.fromEntries(ALL_TOOLS.map((tool) => [tool.name, tool.needs]))).toStrictEqual({
+      'agent.start': ['agent:start:{agent}'],
+      'agent.stop': ['agent:stop:{agent}'],
       'authority.request': [],
+      'container.logs': ['container:logs:{name}'],
+      'container.run': ['container:run:{image}'],
+      'container.stop': ['container:stop:{name}'],
       'fs.delete': ['fs:delete:{path}'],
       'fs.list': ['fs:read:{path}'],
       'fs.mkdir': ['fs:write:{path}'],
@@ -24,7 +29,16 @@ describe('the list', () => {
       'host.metrics': ['host:metrics'],
       'process.list': ['process:list'],
       'process.run': ['process:run:{program}'],
+      'service.restart': ['service:restart:{unit}'],
+      'service.start': ['service:start:{unit}'],
       'service.status': ['service:status:{unit}'],
+      'service.stop': ['service:stop:{unit}'],
+      'shell.close': [],
+      'shell.open': ['shell:open', 'process:run:{program}'],
+      'shell.read': [],
+      'shell.write': [],
+      'watch.clear': ['watch:clear:{figure}'],
+      'watch.set': ['watch:set:{figure}'],
     });
   });
 
@@ -62,6 +76,17 @@ describe('the list', () => {
     expect(needs('fs.search', { path: '/a', text: 'x', recursive: false })).toEqual([]);
     expect(needs('fs.search', { path: '/a', text: 'x' })).toEqual(['fs:read:{path}/**']);
     expect(ALL_TOOLS.filter((tool) => tool.treeNeeds).map((tool) => tool.name)).toEqual(['fs.delete', 'fs.search']);
+  });
+
+  test('what cannot be undone says so before it is called, and every other change of the host names its undo', () => {
+    const said = ALL_TOOLS.filter((tool) => /^(service|agent|watch)\.(start|stop|restart|set|clear)$/.test(tool.name)).map(({ name, description, annotations }) => (
+      [name, /Undone by (\S+?)[,.]? /.exec(description)?.[1] ?? /Takes back an (\S+):/.exec(description)?.[1] ?? /CANNOT BE UNDONE/.test(description), annotations.destructiveHint]
+    ));
+    expect(said).toEqual([
+      ['agent.start', 'agent.stop', false], ['agent.stop', 'agent.start', true],
+      ['service.restart', true, true], ['service.start', 'service.stop', false], ['service.stop', 'service.start', true],
+      ['watch.clear', 'watch.set', false], ['watch.set', 'watch.clear', false],
+    ]);
   });
 
   test('a name twice, or one that could pass for another, is refused (B10)', () => {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { agentStart, agentStop } from './agent-change.ts';
 import { authorityRequest } from './authority-request.ts';
+import { containerLogs, containerStop } from './container-acts.ts';
+import { containerRun } from './container-run.ts';
 import { fsDelete } from './fs-delete.ts';
 import { fsList } from './fs-list.ts';
 import { fsMkdir } from './fs-mkdir.ts';
@@ -10,12 +13,21 @@ import { fsWrite } from './fs-write.ts';
 import { hostMetrics } from './host-metrics.ts';
 import { processList } from './process-list.ts';
 import { processRun } from './process-run.ts';
+import { serviceRestart, serviceStart, serviceStop } from './service-change.ts';
 import { serviceStatus } from './service-status.ts';
+import { shellOpen } from './shell-open.ts';
+import { shellClose, shellRead, shellWrite } from './shell-use.ts';
+import { watchClear, watchSet } from './watch.ts';
 import type { Tool } from './tool.ts';
 
 /** Every tool there is. A tool that is not in this list does not exist. */
 export const ALL_TOOLS: readonly Tool[] = [
+  agentStart,
+  agentStop,
   authorityRequest,
+  containerLogs,
+  containerRun,
+  containerStop,
   fsDelete,
   fsList,
   fsMkdir,
@@ -26,7 +38,16 @@ export const ALL_TOOLS: readonly Tool[] = [
   hostMetrics,
   processList,
   processRun,
+  serviceRestart,
+  serviceStart,
   serviceStatus,
+  serviceStop,
+  shellClose,
+  shellOpen,
+  shellRead,
+  shellWrite,
+  watchClear,
+  watchSet,
 ];
 
 /** A name twice, or one that could pass for another (A05, B10), is a fault of whoever made the list. */

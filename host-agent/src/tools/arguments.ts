@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { normalisePath } from '../capability/path.ts';
 import type { Result } from '../identity/result.ts';
+import { callEnvironment, SETTABLE_NAMES } from '../sandbox/environment.ts';
 
 // Shapes that several tools take. A transform here is the one reading of an argument: what comes out is judged, recorded and
 // run (A02, A24).
@@ -39,3 +40,12 @@ export function plainText(maxBytes: number) {
     .refine((text) => text.isWellFormed(), 'must not hold a lone surrogate')
     .refine((text) => byteLength(text) <= maxBytes, `must be at most ${maxBytes} bytes of UTF-8`);
 }
+
+/** What a caller may choose of a program's environment. */
+export const environment = z
+  .record(z.string(), z.string())
+  .superRefine((env, context) => {
+    const checked = callEnvironment(env, '/workspace');
+    if (!checked.ok) context.addIssue({ code: 'custom', message: checked.error });
+  })
+  .describe(`Environment variables; only ${SETTABLE_NAMES.join(', ')} can be set.`);

@@ -38,7 +38,7 @@ function hex(byte: number): string {
 }
 
 /** Fields in groups of `width`. With `cut` the last, unfinished group is left out; without, there must be none. */
-function readGroups(bytes: Uint8Array, width: number, cut: boolean): Result<readonly (readonly Uint8Array[])[]> {
+export function readGroups(bytes: Uint8Array, width: number, cut: boolean): Result<readonly (readonly Uint8Array[])[]> {
   const groups: Uint8Array[][] = [];
   let group: Uint8Array[] = [];
   let start = 0;
@@ -101,7 +101,7 @@ function timeOf(nanoseconds: string): string | null {
   return Number.isNaN(time.getTime()) ? null : time.toISOString();
 }
 
-function wholeNumber(bytes: Uint8Array): number | null {
+export function wholeNumber(bytes: Uint8Array): number | null {
   const text = lossy.decode(bytes);
   const value = Number(text);
   return /^(?:0|[1-9][0-9]{0,15})$/.test(text) && Number.isSafeInteger(value) ? value : null;

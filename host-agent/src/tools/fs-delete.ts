@@ -16,7 +16,8 @@ export const fsDelete: Tool<Args> = {
   name: 'fs.delete',
   title: 'Delete a path',
   description: `Deletes one file, one link (never its target) or one empty directory; with recursive: true a directory and all that
-lies in it. There is no way back.
+lies in it. What lies in the workspace is kept first, and an operator can bring it back (holdfast undo) while that is kept; elsewhere
+there is no way back.
 Needs the capability fs:delete:PATH, and with recursive: true also fs:delete:PATH/**.`,
   input,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { RunResult } from '../sandbox/permit.ts';
 import { toolRegistry } from './all-tools.ts';
 import type { ToolReply } from './tool.ts';
@@ -15,9 +15,6 @@ const native = resolve(import.meta.dirname, '../../../build/native');
 const registry = toolRegistry();
 let dir = '';
 
-beforeAll(() => {
-  execFileSync('sh', [resolve(import.meta.dirname, '../../native/build.sh'), native]);
-});
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'fs-tools-'));
 });

@@ -3,9 +3,8 @@ import { z } from 'zod';
 import { normalisePath } from '../capability/path.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
 import type { JsonObject } from '../ledger/entry.ts';
-import { callEnvironment, SETTABLE_NAMES } from '../sandbox/environment.ts';
 import type { RunResult } from '../sandbox/permit.ts';
-import { byteLength, pathArgument, plainText, textReadBy } from './arguments.ts';
+import { byteLength, environment, pathArgument, plainText, textReadBy } from './arguments.ts';
 import { encodeOutput, outputData, type Encoded } from './output.ts';
 import type { Tool, ToolReply } from './tool.ts';
 
@@ -34,24 +33,20 @@ function fitTogether(args: readonly string[]): boolean {
   return args.reduce((sum, arg) => sum + byteLength(arg) + 1, 0) <= MAX_ALL_BYTES;
 }
 
-const environment = z
-  .record(z.string(), z.string())
-  .superRefine((env, context) => {
-    const checked = callEnvironment(env, '/workspace');
-    if (!checked.ok) context.addIssue({ code: 'custom', message: checked.error });
-  })
-  .describe(`Environment variables; only ${SETTABLE_NAMES.join(', ')} can be set.`);
+export const commandArguments = z
+  .array(plainText(MAX_ARGUMENT_BYTES))
+  .max(MAX_ARGUMENTS)
+  .refine(fitTogether, `must be at most ${MAX_ALL_BYTES} bytes together`)
+  .default([])
+  .describe('Arguments, one per item, passed as they are: no shell reads them.');
+
+export const commandStdin = plainText(MAX_STDIN_BYTES).optional().describe('Text for the standard input; empty without it.');
 
 const input = z.strictObject({
   program: textReadBy(z.string().min(1).max(255).describe('Bare name, such as git, or an absolute path below /usr.'), parseProgram),
-  args: z
-    .array(plainText(MAX_ARGUMENT_BYTES))
-    .max(MAX_ARGUMENTS)
-    .refine(fitTogether, `must be at most ${MAX_ALL_BYTES} bytes together`)
-    .default([])
-    .describe('Arguments, one per item, passed as they are: no shell reads them.'),
+  args: commandArguments,
   cwd: pathArgument('Directory to start in.').default('/workspace'),
-  stdin: plainText(MAX_STDIN_BYTES).optional().describe('Text for the standard input; empty without it.'),
+  stdin: commandStdin,
   env: environment.default({}),
   timeout_ms: z
     .int()
@@ -81,11 +76,11 @@ Up to ${MAX_SHOWN_BYTES / 1024} KiB of each output come back; write larger resul
   }),
   reply: (args, result) => {
     if (!('ran' in result)) throw new Error('process.run was not run');
-    return replyOf(args.program, result.ran);
+    return replyOfRun(args.program, result.ran);
   },
 };
 
-function replyOf(program: string, ran: RunResult): ToolReply {
+export function replyOfRun(program: string, ran: RunResult): ToolReply {
   const stdout = encodeOutput(ran.stdout, ran.dropped.stdout, MAX_SHOWN_BYTES);
   const stderr = encodeOutput(ran.stderr, ran.dropped.stderr, MAX_SHOWN_BYTES);
   const code = 'code' in ran.exit ? ran.exit.code : null;
@@ -103,7 +98,7 @@ function endOf(program: string, ran: RunResult): string {
   return `${program} ended with exit code ${ran.exit.code}.`;
 }
 
-function section(name: string, output: Encoded & { readonly missing: number }): string {
+export function section(name: string, output: Encoded & { readonly missing: number }): string {
   if (output.content === '' && output.missing === 0) return '';
   const head = output.encoding === 'base64' ? `${name} (not UTF-8, as base64):` : `${name}:`;
   const tail = output.missing > 0 ? `\n(${output.missing} more bytes are not shown)` : '';

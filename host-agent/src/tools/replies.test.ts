@@ -83,7 +83,7 @@ describe('records of the file tool', () => {
   test.each([
     ['two lines', '{"errno":"ENOENT","what":"x"}\n{}\n'],
     ['no newline', '{"errno":"ENOENT","what":"x"}'],
-    ['a word of the sandbox', "bwrap: Can't find source path\n"],
+    ['a word of the sandbox', 'call-init: no such file\n'],
     ['a key more', '{"errno":"ENOENT","what":"x","ok":true}\n'],
     ['another errno', '{"errno":"ok","what":"x"}\n'],
   ])('%s is no error line', (_, text) => {
@@ -140,7 +140,7 @@ describe('fs.read', () => {
   test.each([
     ['no facts', ran({ stdout: bytes('x') })],
     ['facts and more', ran({ stderr: bytes('{"size":5,"offset":0,"bytes":5,"end":true}\nnoise\n') })],
-    ['an error without a line', ran({ exit: { code: 1 }, stderr: bytes("bwrap: Can't mount proc\n") })],
+    ['an error without a line', ran({ exit: { code: 1 }, stderr: bytes('call-init: no such file\n') })],
     ['a wrong command line', ran({ exit: { code: 2 }, stderr: bytes('{"errno":"EINVAL","what":"x"}\n') })],
     ['a signal', ran({ exit: { signal: 'SIGSYS' } })],
   ])('%s is a fault of ours and not an answer', (_, result) => {

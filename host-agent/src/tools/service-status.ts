@@ -4,7 +4,7 @@ import { readSeen } from './seen.ts';
 import type { Tool } from './tool.ts';
 
 // systemd.unit(5), without the escapes of generated names: no unit that an agent asks about needs them.
-const UNIT = /^[A-Za-z0-9][A-Za-z0-9:_.@-]*\.(?:service|socket|timer|target|mount|path)$/;
+export const UNIT = /^[A-Za-z0-9][A-Za-z0-9:_.@-]*\.(?:service|socket|timer|target|mount|path)$/;
 
 const input = z.strictObject({
   unit: z

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
 import type { RunResult, SandboxPlan } from '../sandbox/permit.ts';
+import type { Figure } from './watch.ts';
 
 /** Hints for clients (MCP ToolAnnotations). Our own judging never reads them. */
 export type Annotations = {
@@ -17,11 +18,34 @@ export type Observation =
   | { readonly what: 'metrics' }
   | { readonly what: 'service'; readonly unit: string };
 
+/**
+ * What holdfastd itself changes of the host. No sandbox bounds such an act, so every word of it stands here, and the effect takes no
+ * other; what systemd may be asked for is said once more by polkit.
+ */
+export type Change =
+  | { readonly what: 'service'; readonly verb: 'start' | 'stop' | 'restart'; readonly unit: string }
+  /** The program of another agent. */
+  | { readonly what: 'agent'; readonly verb: 'start' | 'stop'; readonly agent: string }
+  /** A bound on a figure of the machine, kept for the agent that asks. */
+  | { readonly what: 'watch'; readonly verb: 'set'; readonly figure: Figure; readonly when: 'above' | 'below'; readonly limit: number }
+  | { readonly what: 'watch'; readonly verb: 'clear'; readonly figure: Figure; readonly when: 'above' | 'below' };
+
+/** What is done with a shell that stands open. */
+export type ShellUse =
+  | { readonly what: 'write'; readonly text: string }
+  | { readonly what: 'read'; readonly waitMs: number; readonly raw: boolean }
+  | { readonly what: 'close' };
+
 /** How a tool's call is carried out; made from arguments that were already parsed. */
 export type Action =
-  /** In the call's own sandbox: only the file tool, or a program of the image. Bindings are added from the capabilities, not here. */
-  | { readonly runs: 'sandbox'; readonly command: Pick<SandboxPlan, 'kind' | 'argv' | 'cwd' | 'env'>; readonly stdin: Uint8Array | null; readonly timeoutMs: number | null }
+  /** In the call's own sandbox: only the file tool, or a program of the image. Bindings are added from the capabilities, not here. With `replyAfterMs` the caller is answered by then, and the call goes on. */
+  | { readonly runs: 'sandbox'; readonly command: Pick<SandboxPlan, 'kind' | 'argv' | 'cwd' | 'env' | 'container' | 'terminal'>; readonly stdin: Uint8Array | null; readonly timeoutMs: number | null; readonly replyAfterMs?: number }
   | { readonly runs: 'observe'; readonly observation: Observation }
+  | { readonly runs: 'change'; readonly change: Change }
+  /** Upon a container that a call of this agent started: what it wrote, or its end. */
+  | { readonly runs: 'container'; readonly name: string; readonly act: 'logs' | 'stop' }
+  /** On a shell that an earlier call of the same agent opened. */
+  | { readonly runs: 'shell'; readonly shell: string; readonly use: ShellUse }
   /** An act of the door itself, recorded and without effect outside holdfastd: asking an operator for a grant. */
   | { readonly runs: 'door'; readonly ask: { readonly capability: string; readonly forMs: number; readonly reason: string } };
 
@@ -41,6 +65,8 @@ export type Tool<Args = any> = {
   readonly needs: readonly string[];
   /** Needed beside them when these arguments act on all that lies below a path: `fs:delete:{path}/**`. */
   readonly treeNeeds?: (args: Args) => readonly string[];
+  /** The tool that opens what this one acts on: it is judged by whose that is, and is of no use to who cannot call the other. */
+  readonly follows?: string;
   /** How to do without a tree that is not held. */
   readonly treeHint?: string;
   readonly action: (args: Args) => Action;

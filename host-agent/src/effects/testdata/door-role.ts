@@ -12,8 +12,10 @@ const LEDGER_MS = 500;
 const doors = JSON.parse(process.argv[2] ?? '') as readonly (readonly [DeclaredAgent, string])[];
 for (const [agent, dir] of doors) {
   await serveAgentDoor(agent, dir, {
+    confined: () => ({ ok: true, value: null }),
     onRefused: () => {},
     open: () => ({
+      instructions: () => '',
       listTools: () => [fsRead],
       call: async (_tool, args) => {
         const taken = takeArguments(args);

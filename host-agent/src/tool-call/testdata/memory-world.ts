@@ -4,14 +4,14 @@ import { parseCapability } from '../../capability/capability.ts';
 import { EMPTY_BOOK, give, heldBy, revoke, useGrants, type Grant } from '../../capability/grant.ts';
 import { hasRoom, openRequest, withRequest, withoutRequests, type RequestBook } from '../../capability/request-book.ts';
 import { authorityOf } from '../../gate/authority.ts';
-import type { AgentName, CallId, GrantId, OperatorName, PackName, SessionId } from '../../identity/ids.ts';
+import type { AgentId, AgentName, CallId, GrantId, OperatorName, PackName, SessionId } from '../../identity/ids.ts';
 import { accept, refuse, type Result } from '../../identity/result.ts';
 import { nextEntry } from '../../ledger/chain.ts';
-import type { Entry, JsonValue } from '../../ledger/entry.ts';
+import type { Entry, JsonObject, JsonValue } from '../../ledger/entry.ts';
 import { memoryLedgerStore } from '../../ledger/ledger-store.ts';
 import type { RunResult, SandboxPlan } from '../../sandbox/permit.ts';
-import type { Observation, Tool } from '../../tools/tool.ts';
-import type { Appended, PermitStamp, ToolCallPorts } from '../ports.ts';
+import type { Change, Observation, ShellUse, Tool } from '../../tools/tool.ts';
+import type { Appended, OpenedShell, PermitStamp, ShellEnd, ShellOwner, ToolCallPorts } from '../ports.ts';
 import type { RecordedPermit } from '../recorded-permit.ts';
 import type { ToolCall } from '../tool-call.ts';
 
@@ -25,18 +25,32 @@ export function memoryWorld() {
   const faults: unknown[] = [];
   const ran: { permit: RecordedPermit; stdin: Uint8Array | null; cancelled: AbortSignal }[] = [];
   const observed: Observation[] = [];
+  const changed: Change[] = [];
   const tools = new Map<string, Tool>(TOOLS.map((tool) => [tool.name, tool]));
   const revoked = new Set<GrantId>();
   let book = EMPTY_BOOK;
   let requests: RequestBook = [];
   let asked = 0;
   let writing: Promise<Result<Appended>> = Promise.resolve(refuse('nothing was written'));
+  const opened: { permit: RecordedPermit; owner: ShellOwner }[] = [];
+  const used: { shell: string; use: ShellUse }[] = [];
+  const afterwards: Promise<unknown>[] = [];
   const world = {
     now: 1000,
+    /** Shells that are open, and how those that calls open come to their ends. */
+    shells: [] as { readonly agent: AgentName; readonly id: string }[],
+    room: accept(true as const) as Result<true>,
+    ends: new Map<CallId, Promise<ShellEnd>>(),
+    onOpen: async (): Promise<OpenedShell> => ({ stands: true, seen: SCREEN }),
+    onUse: async (): Promise<Result<JsonValue>> => accept({ bytes: 3 }),
+    confined: accept(null) as Result<null>,
     /** Set to look at or to change what the ledger answers; throw or refuse to make it unavailable. */
     onAppend: async (_kind: string, answer: Appended): Promise<Result<Appended>> => accept(answer),
     onRun: async (): Promise<Result<RunResult>> => accept(result({})),
+    /** Resolves when a caller has waited long enough. */
+    patience: new Promise<void>(() => undefined),
     onObserve: async (): Promise<Result<JsonValue>> => accept([{ pid: 1 }]),
+    onChange: async (): Promise<Result<JsonObject>> => accept({ before: 'inactive', after: 'active' }),
   };
   const ports: ToolCallPorts = {
     tools,
@@ -52,6 +66,15 @@ export function memoryWorld() {
         events.push(draft.kind);
         return answer;
       })),
+    },
+    // Nothing is at stake in a world without files; see keep-first.test.ts.
+    restore: {
+      roots: [],
+      newPointId: () => 'p1',
+      newCallId: () => 'own1' as CallId,
+      begin: async () => () => undefined,
+      isFirst: () => true,
+      keptFirst: () => undefined,
     },
     grants: {
       heldBy: (agent, session, now) => heldBy(book, agent, session, now),
@@ -80,6 +103,12 @@ export function memoryWorld() {
         return world.onRun();
       },
     },
+    containers: {
+      act: async (_intent, name, act) => {
+        events.push(`${act} ${name}`);
+        return world.onObserve();
+      },
+    },
     observer: {
       observe: async (_intent, observation) => {
         events.push('observe');
@@ -87,7 +116,34 @@ export function memoryWorld() {
         return world.onObserve();
       },
     },
-    clock: { now: () => world.now, wall: () => MIDNIGHT },
+    changer: {
+      change: async (_intent, change) => {
+        events.push('change');
+        changed.push(change);
+        return world.onChange();
+      },
+    },
+    shells: {
+      isOpen: (agent, shell) => world.shells.some((open) => open.agent === agent && open.id === shell),
+      hasRoom: () => world.room,
+      open: async (permit, owner) => {
+        events.push('open');
+        opened.push({ permit, owner });
+        return world.onOpen();
+      },
+      use: async (_intent, shell, use) => {
+        events.push('use');
+        used.push({ shell, use });
+        return world.onUse();
+      },
+      afterwards: (call, then) => {
+        const end = world.ends.get(call);
+        if (end === undefined) return void then(null);
+        afterwards.push(end.then(then));
+      },
+    },
+    clock: { now: () => world.now, wall: () => MIDNIGHT, sleep: () => world.patience },
+    confined: () => world.confined,
     onFault: (error) => faults.push(error),
   };
   const grant = (id: string, capability: string, part: Partial<Grant> = {}): void => {
@@ -108,7 +164,7 @@ export function memoryWorld() {
     book = revoke(book, id as GrantId).book;
     revoked.add(id as GrantId);
   };
-  return { world, ports, kept, events, faults, ran, observed, tools, grant, revokeGrant, openRequests: () => requests };
+  return { world, ports, kept, events, faults, ran, observed, changed, opened, used, afterwards, tools, grant, revokeGrant, openRequests: () => requests };
 }
 
 function receiptFor(seq: number, stamp: PermitStamp | null): Appended['receipt'] {
@@ -127,6 +183,8 @@ export function result(part: Partial<RunResult>): RunResult {
     ...part,
   };
 }
+
+const SCREEN = { shell: 'c1', text: '$ ', missed: 0, running: true, exit: null, ended: null };
 
 const HINTS = { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false };
 
@@ -172,17 +230,58 @@ const TOOLS: readonly Tool[] = [
     needs: ['process:run:{program}'],
     action: ({ program }) => ({ runs: 'sandbox', command: command('process', [program]), stdin: null, timeoutMs: 999_999 }),
   }),
+  tool<{ image: string }>({
+    name: 'container.run',
+    input: z.strictObject({ image: z.string() }),
+    needs: ['container:run:{image}'],
+    action: ({ image }) => ({
+      runs: 'sandbox',
+      command: { kind: 'container', container: { name: 'build', image }, argv: ['make'], cwd: '/workspace', env: {} },
+      stdin: null,
+      timeoutMs: null,
+      replyAfterMs: 10,
+    }),
+  }),
+  tool<object>({
+    name: 'container.logs',
+    input: z.strictObject({}),
+    needs: ['process:list'],
+    action: () => ({ runs: 'container', name: 'build', act: 'logs' }),
+  }),
   tool<object>({
     name: 'process.list',
     input: z.strictObject({}),
     needs: ['process:list'],
     action: () => ({ runs: 'observe', observation: { what: 'processes' } }),
   }),
+  tool<{ agent: string }>({
+    name: 'agent.stop',
+    input: z.strictObject({ agent: z.string() }),
+    needs: ['agent:stop:{agent}'],
+    action: ({ agent }) => ({ runs: 'change', change: { what: 'agent', verb: 'stop', agent } }),
+  }),
   tool<{ capability: string; forMs: number; reason: string }>({
     name: 'authority.request',
     input: z.strictObject({ capability: z.string(), forMs: z.int(), reason: z.string() }),
     needs: [],
     action: (ask) => ({ runs: 'door', ask }),
+  }),
+  tool<{ program: string }>({
+    name: 'shell.open',
+    input: z.strictObject({ program: z.string() }),
+    needs: ['shell:open', 'process:run:{program}'],
+    action: ({ program }) => ({
+      runs: 'sandbox',
+      command: { ...command('process', [program]), terminal: { columns: 80, rows: 24 } },
+      stdin: null,
+      timeoutMs: null,
+    }),
+  }),
+  tool<{ shell: string }>({
+    name: 'shell.write',
+    input: z.strictObject({ shell: z.string() }),
+    needs: [],
+    action: ({ shell }) => ({ runs: 'shell', shell, use: { what: 'write', text: 'x' } }),
   }),
   tool<object>({
     name: 'forgotten',
@@ -196,25 +295,31 @@ export const DEMO = must(
   authorityOf({
     name: 'demo' as AgentName,
     pack: 'home' as PackName,
+    id: 'agent.home.demo.v1' as AgentId,
     type: 'task',
     mode: 'mediated',
     uid: 61000,
     program: null,
     start: 'manual',
-    capabilities: ['fs:read:/workspace', 'fs:read:/workspace/**', 'fs:write:/workspace/**', 'process:list'],
+    capabilities: ['fs:read:/workspace', 'fs:read:/workspace/**', 'fs:write:/workspace/**', 'process:list', 'container:run:tools'],
     ceiling: {
-      allow: ['fs:read:/workspace', 'fs:read:/workspace/**', 'fs:write:/workspace/**', 'fs:delete:/workspace/**', 'fs:read:/etc/**', 'process:list', 'process:run:*'],
+      allow: ['fs:read:/workspace', 'fs:read:/workspace/**', 'fs:write:/workspace/**', 'fs:delete:/workspace/**', 'fs:read:/etc/**', 'process:list', 'process:run:*', 'agent:stop:*', 'container:run:*', 'shell:open'],
       deny: ['fs:read:/etc/shadow'],
     },
+    root: 'image',
+  home: null,
+  profile: 'holdfast-agent-task',
+  containerLabel: null,
     limits: { timeoutMs: 30_000, memoryMax: 1 << 28, tasksMax: 32, outputMax: 65_536 },
     workspace: '/var/lib/holdfast-workspaces/demo',
     peers: { agent: '/a', remote: '/r' },
+    peerLabels: { agent: 'unconfined', remote: 'unconfined' },
     callLabel: 'unconfined',
   }),
 );
 
 export function callOf(name: string, args: unknown, cancelled = new AbortController().signal): ToolCall {
-  return { id: 'c1' as CallId, session: 's1' as SessionId, agent: DEMO, tool: name, arguments: args, trace: null, cancelled };
+  return { id: 'c1' as CallId, session: 's1' as SessionId, agent: DEMO, tool: name, arguments: args, trace: null, cancelled, goesOn: () => undefined };
 }
 
 export function must<T>(answer: Result<T>): T {
