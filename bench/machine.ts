@@ -4,7 +4,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildImage } from '../image/host/build-image.ts';
-import { boot, isRunning, pause, pullPlug, ssh, waitForSsh, type MachineOptions } from '../image/host/machine.ts';
+import { boot, isRunning, pause, pullPlug, ssh, waitForSsh, type Machine, type MachineOptions } from '../image/host/machine.ts';
 import { keyPair } from '../image/host/seed.ts';
 import { cache, toolsTree } from '../image/host/workplace.ts';
 
@@ -29,17 +29,17 @@ export function benchAccess(): Pick<MachineOptions, 'users' | 'seed'> {
 export async function benchMachine(): Promise<BenchMachine> {
   toolsTree();
   const running = isRunning(dir);
-  if (running !== null) return entered(running.sshConfig);
+  if (running !== null) return entered(running);
   rmSync(dir, { recursive: true, force: true });
   const machine = await boot({ dir, image: (await buildImage()).raw, ...benchAccess() });
   await waitForSsh(machine, 300);
   for (let i = 0; i < 120 && ssh(machine, 'root', 'systemctl is-active holdfastd.service').stdout !== 'active\n'; i += 1) await pause(500);
-  return entered(machine.sshConfig);
+  return entered(machine);
 }
 
-function entered(sshConfig: string): BenchMachine {
+function entered(machine: Pick<Machine, 'dir' | 'sshConfig'>): BenchMachine {
   const as = (user: string) => (command: string, input = ''): string => {
-    const ran = ssh({ sshConfig }, user, command, input);
+    const ran = ssh(machine, user, command, input);
     if (ran.status !== 0) throw new Error(`as ${user}: ${command}\nstatus ${ran.status}\n${ran.stdout}${ran.stderr}`);
     return ran.stdout;
   };

@@ -9,7 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseCapability } from '../host-agent/src/capability/capability.ts';
 import { pathsUnder } from '../host-agent/src/effects/paths.ts';
 import { bootMillis } from '../host-agent/src/effects/clock.ts';
-import { bwrapArgv } from '../host-agent/src/sandbox/bwrap-argv.ts';
+import { framed } from '../host-agent/src/effects/sandbox.ts';
+import { launchWords, type LaunchWords, type Place } from '../host-agent/src/sandbox/launch-words.ts';
 import { planCall } from '../host-agent/src/sandbox/plan-call.ts';
 import { repository } from '../image/host/workplace.ts';
 import { hostAgent, timesIn, type Programs } from './programs.ts';
@@ -26,8 +27,10 @@ export type NativeStack = {
   readonly pids: Readonly<Record<'holdfastd' | 'holdfast-ledger' | 'holdfast-runner', number>>;
   /** Microseconds of each of `count` calls of `true`, from the agent's client through all of it and back. */
   readonly calls: (count: number) => readonly number[];
-  /** The same sandbox without anybody in between: call-enter, bubblewrap, call-init, `true`. */
-  readonly sandboxes: (count: number) => readonly number[];
+  /** The same sandbox without anybody in between: call-launch, call-init, `true`. `aheadMs`: started that long before its words. */
+  readonly sandboxes: (count: number, aheadMs?: number) => readonly number[];
+  /** The same plan by bubblewrap. */
+  readonly bubblewraps: (count: number) => readonly number[];
   readonly stop: () => Promise<void>;
 };
 
@@ -45,11 +48,14 @@ export async function nativeStack(programs: Programs): Promise<NativeStack> {
   cpSync(hostAgent(), paths.programs, { recursive: true, filter: (file) => !file.startsWith(binaries) });
   // The ledger lies beside the checkout: /tmp may be memory, where nothing is durable and nothing costs.
   const ledger = mkdtempSync(join(repository, 'build/bench-ledger-'));
-  for (const dir of [workspace, paths.runnerSockets, paths.daemonRuntime, join(paths.runnerRuntime, 'bench'), join(root, 'etc'), join(root, 'run/holdfast/declared'), join(root, 'run/holdfast-ledger'), join(paths.agentDoors, 'bench')]) {
+  const restore = join(paths.restorePoints, 'bench');
+  for (const dir of [workspace, restore, paths.runnerSockets, paths.daemonRuntime, join(paths.runnerRuntime, 'bench'), join(root, 'etc'), join(root, 'run/holdfast/declared'), join(root, 'run/holdfast-ledger'), join(paths.agentDoors, 'bench')]) {
     mkdirSync(dir, { recursive: true });
   }
   symlinkSync(ledger, paths.ledgerState);
-  for (const dir of [workspace, paths.runnerSockets, join(paths.runnerRuntime, 'bench')]) chownSync(dir, AGENT, AGENT);
+  const stage = join(root, 'stage');
+  mkdirSync(stage);
+  for (const dir of [workspace, restore, stage, paths.runnerSockets, join(paths.runnerRuntime, 'bench')]) chownSync(dir, AGENT, AGENT);
   chownSync(join(paths.agentDoors, 'bench'), 0, AGENT);
   chmodSync(join(paths.agentDoors, 'bench'), 0o2750);
   // What Delegate=yes and DelegateSubgroup=main do; `bare` is for the sandbox without a runner.
@@ -59,8 +65,8 @@ export async function nativeStack(programs: Programs): Promise<NativeStack> {
   }
   writeFileSync(join(root, 'etc/passwd'), 'holdfast:x:0:0::/:/bin/false\n');
   const agent = {
-    name: 'bench', pack: 'main', type: 'dev', mode: 'mediated', uid: AGENT, program: null, start: 'manual', workspace,
-    capabilities: CAPABILITIES, ceiling: { allow: CAPABILITIES, deny: [] }, limits: LIMITS, callLabel: 'unconfined',
+    name: 'bench', pack: 'main', id: 'agent.main.bench.v1', type: 'dev', mode: 'mediated', uid: AGENT, program: null, start: 'manual', workspace,
+    capabilities: CAPABILITIES, ceiling: { allow: CAPABILITIES, deny: [] }, limits: LIMITS, peerLabels: { agent: 'unconfined', remote: 'unconfined' }, callLabel: 'unconfined',
     peers: { agent: `/holdfast-bench-${process.pid}/client`, remote: '/none' },
   };
   writeFileSync(paths.declaredAgents, JSON.stringify({ agents: [agent], problems: [] }));
@@ -99,14 +105,18 @@ export async function nativeStack(programs: Programs): Promise<NativeStack> {
     start('holdfastd', role('holdfastd'));
     const door = join(paths.agentDoors, 'bench/mcp.sock');
     await until('the door of the agent', () => answers(door));
+    const place = { programs: paths.programs, stage, label: 'unconfined', hostOf: (path: string) => path.replace(/^\/workspace/, workspace) };
     const pidOf = (name: string) => running.get(name)!.pid!;
     return {
       pids: { holdfastd: pidOf('holdfastd'), 'holdfast-ledger': pidOf('holdfast-ledger'), 'holdfast-runner': pidOf('holdfast-runner') },
       calls: (count) => timed('client', [programs.callClient, door, String(count), TRUE_REQUEST]),
-      sandboxes: (count) => {
-        const place = { programs: paths.programs, bwrap: '/usr/bin/bwrap', cgroup: join(group, 'bare'), label: 'unconfined', hostOf: (path: string) => path.replace(/^\/workspace/, workspace) };
-        return timed('main', [programs.spawn, String(count), '--report', '--', ...sandboxOfTrue(CAPABILITIES, LIMITS, place)]);
+      sandboxes: (count, aheadMs = 0) => {
+        const { prepare, call } = sandboxOfTrue(CAPABILITIES, LIMITS, place);
+        writeFileSync(join(root, 'words'), framed(call));
+        const launch = [prepare[0]!, '--cgroup', join(group, 'bare'), ...prepare.slice(1)];
+        return timed('main', [programs.spawn, String(count), '--report', '--words', join(root, 'words'), '--ahead', String(aheadMs), '--', ...launch]);
       },
+      bubblewraps: (count) => timed('main', [programs.spawn, String(count), '--report', '--', ...bubblewrap(sandboxOfTrue(CAPABILITIES, LIMITS, place))]),
       stop,
     };
   } catch (fault) {
@@ -115,17 +125,37 @@ export async function nativeStack(programs: Programs): Promise<NativeStack> {
   }
 }
 
-/** The very command line that a runner starts for `process.run true`, made by the same functions. */
-export function sandboxOfTrue(capabilities: readonly string[], limits: typeof LIMITS, place: Parameters<typeof bwrapArgv>[2], now = bootMillis()): readonly string[] {
+/** The very words that a runner gives call-launch for `process.run true`, made by the same functions. */
+export function sandboxOfTrue(capabilities: readonly string[], limits: typeof LIMITS, place: Place, now = bootMillis()): LaunchWords {
   const held = capabilities.map((text) => {
     const parsed = parseCapability(text);
     if (!parsed.ok) throw new Error(parsed.error);
     return parsed.value;
   });
   const command = { kind: 'process' as const, argv: ['true'], cwd: '/workspace', env: {} };
-  const plan = planCall({ command, held, needs: [], bounds: { allow: held, deny: [] }, limits, timeoutMs: null });
+  const plan = planCall({ command, held, needs: [], bounds: { allow: held, deny: [] }, root: 'image', limits, timeoutMs: null });
   if (!plan.ok) throw new Error(plan.error);
-  return bwrapArgv(plan.value, now + limits.timeoutMs, place);
+  return launchWords(plan.value, now + limits.timeoutMs, false, place);
+}
+
+/** What bubblewrap is told for the same sandbox; it joins no control group and sets no limits. */
+export function bubblewrap({ prepare, call }: LaunchWords, program = '/usr/bin/bwrap'): readonly string[] {
+  const words = [...prepare.slice(1), ...call];
+  const size = words[words.indexOf('--size') + 1]!;
+  const as: Readonly<Record<string, (n: number) => readonly string[]>> = {
+    '--stage': () => [], '--size': () => [], '--no-input': () => [],
+    '--image': (n) => ['--ro-bind-try', words[n + 1]!, words[n + 1]!],
+    '--link': (n) => ['--symlink', words[n + 1]!, words[n + 2]!],
+    '--dev': () => ['--dev', '/dev'],
+    '--proc': () => ['--proc', '/proc'],
+    '--scratch': (n) => ['--perms', '1777', '--size', size, '--tmpfs', words[n + 1]!],
+    '--bind': (n) => [words[n + 1]!.startsWith('rw') ? '--bind' : '--ro-bind', words[n + 2]!, words[n + 3]!],
+    '--env': (n) => ['--setenv', words[n + 1]!, words[n + 2]!],
+  };
+  const end = words.indexOf('--');
+  const mounts = words.slice(0, end).flatMap((word, n) => as[word]?.(n) ?? []);
+  const flags = ['--unshare-all', '--die-with-parent', '--new-session', '--as-pid-1', '--cap-drop', 'ALL', '--clearenv'];
+  return [program, ...flags, ...mounts, '--remount-ro', '/dev', '--remount-ro', '/', ...words.slice(end)];
 }
 
 function answers(path: string): Promise<boolean> {

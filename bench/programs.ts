@@ -22,7 +22,7 @@ export async function benchPrograms(): Promise<Programs> {
 /** The folder that the image gets as /usr/lib/holdfast, built from the sources as they are. */
 export function hostAgent(): string {
   const stamp = join(out, 'host-agent');
-  const inputs = hashOfInputs(['host-agent', 'package-lock.json'], /\.test\.ts$|\/testdata\//);
+  const inputs = hashOfInputs(['host-agent', 'seccomp', 'package-lock.json'], /\.test\.ts$|\/testdata\//);
   const programs = join(repository, 'build/root/usr/lib/holdfast');
   mkdirSync(out, { recursive: true });
   if (!isCurrent(stamp, inputs)) {

@@ -6,7 +6,7 @@ import { openCallPlaces } from '../../host-agent/src/door/agent-budget.ts';
 import { openMcpSession, type DoorTransport, type McpSession } from '../../host-agent/src/door/mcp-door.ts';
 import type { DeclaredAgent } from '../../host-agent/src/config/declared.ts';
 import { authorityOf } from '../../host-agent/src/gate/authority.ts';
-import type { AgentName, PackName } from '../../host-agent/src/identity/ids.ts';
+import type { AgentId, AgentName, PackName } from '../../host-agent/src/identity/ids.ts';
 import type { Entry } from '../../host-agent/src/ledger/entry.ts';
 import { memoryWorld, must } from '../../host-agent/src/tool-call/testdata/memory-world.ts';
 import { ALL_TOOLS, toolRegistry } from '../../host-agent/src/tools/all-tools.ts';
@@ -15,6 +15,7 @@ import { fixtureTools } from './fixture-tools.ts';
 const AGENT: DeclaredAgent = {
   name: 'conformance' as AgentName,
   pack: 'test' as PackName,
+  id: 'agent.test.demo.v1' as AgentId,
   type: 'task',
   mode: 'mediated',
   uid: 61_000,
@@ -22,9 +23,14 @@ const AGENT: DeclaredAgent = {
   start: 'manual',
   capabilities: ['process:list'],
   ceiling: { allow: ['process:list', 'fs:read:/workspace/**'], deny: [] },
+  root: 'image',
+  home: null,
+  profile: 'holdfast-agent-task',
+  containerLabel: null,
   limits: { timeoutMs: 30_000, memoryMax: 1 << 28, tasksMax: 32, outputMax: 65_536 },
   workspace: '/var/lib/holdfast-workspaces/conformance',
   peers: { agent: '/a', remote: '/r' },
+  peerLabels: { agent: 'unconfined', remote: 'unconfined' },
   callLabel: 'unconfined',
 };
 
@@ -53,7 +59,7 @@ export function openWorld(): World {
     faults: () => faults,
     open: (transport) => {
       const session: McpSession = openMcpSession(
-        handlers.open({ pid: 1, uid: AGENT.uid, cgroup: '/a', via: 'agent' }),
+        handlers.open({ pid: 1, uid: AGENT.uid, cgroup: '/a', label: 'unconfined', via: 'agent' }),
         {
           ...transport,
           close: () => {

@@ -15,7 +15,7 @@ export const REASONS = {
   completion: { why: 'Completion of arguments. There are no prompts and no resource templates to complete.', told: /no such method/ },
   content: { why: 'Images, audio and embedded resources in results. A reply is text, and the same as data; bytes travel as base64 in it.', told: /no such tool/ },
   dialect: {
-    why: 'Our schemas leave out `$schema`, because MCP takes JSON Schema 2020-12 as given and twelve copies of its address cost every model its tokens. All other keywords arrive.',
+    why: 'Our schemas leave out `$schema`, because MCP takes JSON Schema 2020-12 as given and a copy of its address in each tool would cost every model its tokens. All other keywords arrive.',
     told: /^\$schema field missing/,
   },
   http: {

@@ -3,11 +3,14 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { profilesOf } from '../../host-agent/src/config/agent-type.ts';
 import type { DeclaredAgent } from '../../host-agent/src/config/declared.ts';
 import { SLOT_COUNT, userOfSlot } from '../../host-agent/src/config/slots.ts';
 import { unitsOf } from '../../host-agent/src/config/units.ts';
+import { etcDirectories } from '../../host-agent/src/effects/etc-directories.ts';
 import { pathsUnder } from '../../host-agent/src/effects/paths.ts';
 import { parseOperatorName } from '../../host-agent/src/identity/ids.ts';
+import { imageOf } from '../../host-agent/src/sandbox/own-plan.ts';
 import { repository } from '../../image/host/workplace.ts';
 
 const read = (path: string) => readFileSync(join(repository, path), 'utf8');
@@ -47,9 +50,9 @@ describe('units', () => {
   });
 
   it('every service of ours has a profile, no new privileges and a user or a reason to be root', () => {
-    const rootByDesign = ['holdfast-declare.service', 'holdfast-seed.service', 'holdfast-ssh-hostkey.service'];
+    const rootByDesign = ['holdfast-declare.service', 'holdfast-quota@.service', 'holdfast-seed.service', 'holdfast-ssh-hostkey.service'];
     // user and profile of these come from the drop-in of each agent
-    const perAgent = ['holdfast-agent@.service', 'holdfast-runner@.service'];
+    const perAgent = ['holdfast-agent@.service', 'holdfast-containers@.service', 'holdfast-runner@.service'];
     for (const unit of units.filter((u) => /^holdfast[^/]*\.service$/.test(u))) {
       if (['holdfast-ssh-hostkey.service', 'holdfast-coldplug.service', 'holdfast-folders.service'].includes(unit)) continue; // run Debian's programs
       expect(settings(unit, 'NoNewPrivileges'), unit).toEqual(['yes']);
@@ -89,10 +92,10 @@ describe('units', () => {
   });
 
   it('of an agent start nothing without the drop-in of holdfast-declare, which says as whom and under which profile', () => {
-    const agent = { name: 'demo', pack: 'main', uid: 30_100, workspace: '/w', program: ['/usr/bin/x'] } as unknown as DeclaredAgent;
-    const profiles = { agent: 'holdfast-agent-task', runner: 'holdfast-runner-task', call: 'holdfast-call-task' };
-    const files = unitsOf({ agent, slice: { memoryMax: 1, tasksMax: 1, cpuPercent: 1 }, profiles, door: '/d' });
-    for (const role of ['agent', 'runner'] as const) {
+    const agent = { name: 'demo', pack: 'main', uid: 30_100, workspace: '/w', ceiling: { allow: [], deny: [] }, program: ['/usr/bin/x'], home: null, profile: 'holdfast-agent-task', containerLabel: 'x' } as unknown as DeclaredAgent;
+    const profiles = profilesOf('task');
+    const files = unitsOf({ agent, slice: { memoryMax: 1, tasksMax: 1, cpuPercent: 1, ioMax: 1, diskMax: 1 }, profiles, groups: [], door: '/d', own: [], images: '/i' });
+    for (const role of ['agent', 'containers', 'runner'] as const) {
       const template = `holdfast-${role}@.service`;
       const [asserted = '', ...more] = settings(template, 'AssertPathExists');
       expect(more).toEqual([]);
@@ -101,6 +104,30 @@ describe('units', () => {
       // It would take the assertion away: the whole list goes with an empty one.
       expect(file?.text).not.toMatch(/^Assert/m);
     }
+  });
+});
+
+describe('directories of /etc that agents can be granted to change', () => {
+  const directories = etcDirectories(join(repository, 'rootfs-overlay/usr/lib/holdfast/etc.d'));
+
+  it.each(directories)('%s is in the image, is kept in /var, and is mounted without programs, devices and links', (path) => {
+    const name = path.slice('/etc/'.length);
+    expect(existsSync(join(repository, 'rootfs-overlay', path))).toBe(true);
+    const unit = `${path.slice(1).replaceAll('/', '-')}.mount`;
+    expect(settings(unit, 'Where')).toEqual([path]);
+    expect(settings(unit, 'What')).toEqual([`/var/lib/holdfast-etc/${name}`]);
+    expect(settings(unit, 'Options')[0]?.split(',').sort()).toEqual(['bind', 'nodev', 'noexec', 'nosuid', 'nosymfollow']);
+    expect(read('systemd/system-preset/00-holdfast.preset')).toContain(`enable ${unit}\n`);
+    const folders = read('rootfs-overlay/usr/lib/tmpfiles.d/holdfast.conf');
+    expect(folders).toContain(`C /var/lib/holdfast-etc/${name} - - - - ${imageOf(path)}\n`);
+    expect(folders).toContain(`z /var/lib/holdfast-etc/${name} 2775 root hf-etc\n`);
+  });
+
+  it('are all that any type can be granted to write there', () => {
+    const types = filesBelow('rootfs-overlay/usr/lib/holdfast/types').map((file) => read(`rootfs-overlay/usr/lib/holdfast/types/${file}`));
+    const written = types.flatMap((text) => [...text.matchAll(/^ +- fs:(?:write|delete):(\/etc\S*)$/gm)].map((m) => m[1]!));
+    expect(written.length).toBeGreaterThan(0);
+    for (const pattern of written) expect(directories.map((path) => `${path}/**`)).toContain(pattern);
   });
 });
 
@@ -143,14 +170,15 @@ describe('the repository', () => {
     const folders = readdirSync(repository, { withFileTypes: true })
       .filter((e) => e.isDirectory() && !['.git', 'node_modules', 'build'].includes(e.name))
       .map((e) => e.name);
-    const settled = ['.ci', 'apparmor.d', 'bench', 'docs', 'host-agent', 'image', 'rootfs-overlay', 'seccomp', 'systemd', 'tests'];
+    const settled = ['.ci', 'apparmor.d', 'bench', 'docs', 'host-agent', 'image', 'recipes', 'rootfs-overlay', 'seccomp', 'systemd', 'tests'];
     expect(folders.filter((f) => !settled.includes(f))).toEqual([]);
   });
 
   it('locks every package with its integrity and without an address', () => {
-    const lock = JSON.parse(read('package-lock.json')) as { packages: Record<string, { integrity?: string; resolved?: string; link?: boolean }> };
+    const lock = JSON.parse(read('package-lock.json')) as { packages: Record<string, { integrity?: string; resolved?: string; link?: boolean; inBundle?: boolean }> };
     for (const [name, entry] of Object.entries(lock.packages)) {
-      if (name === '') continue;
+      // What a package brings along is under that package's own digest.
+      if (name === '' || entry.inBundle === true) continue;
       expect(entry.integrity, name).toBeDefined();
       expect(entry.resolved, name).toBeUndefined();
     }

@@ -17,8 +17,9 @@ const OTHER_DOOR = '/run/holdfast/agents/worker/mcp.sock';
 const OPERATORS = '/run/holdfast/operator.sock';
 
 // R1, R103: what a mediated agent may do with its own hands
-const ALLOWED = [`door ${OWN_DOOR}`, 'read /workspace/ring.py', 'list /workspace', 'create /tmp/x', 'exec /usr/bin/python3', 'see self'];
+const ALLOWED = [`door ${OWN_DOOR}`, 'read /workspace/ring.py', 'read /run/holdfast/agents/ring/AGENTS.md', 'list /workspace', 'create /tmp/x', 'exec /usr/bin/python3', 'see self'];
 const FILES = {
+  'write /run/holdfast/agents/ring/AGENTS.md': 'EACCES',
   'read /etc/shadow': 'EACCES',
   'read /etc/hostname': 'EACCES',
   'write /etc/passwd': 'EROFS',
@@ -32,7 +33,7 @@ const FILES = {
   'list /var/log/journal': 'ENOENT',
   'list /run/holdfast-safe': 'ENOENT',
   'exec /bin/sh': 'EACCES',
-  'exec /usr/bin/bwrap': 'EACCES',
+  'exec /usr/lib/holdfast/call-launch': 'EACCES',
   'exec /usr/lib/holdfast/call-init': 'EACCES',
 };
 const NETWORK = {
@@ -126,7 +127,7 @@ describe('the program of a mediated agent', () => {
     const record = (operation: string, name: string) => expect.objectContaining({ profile: PROFILE, operation, name });
     expect(denials).toContainEqual(record('open', '/etc/hostname'));
     expect(denials).toContainEqual(record('exec', '/usr/bin/dash'));
-    expect(denials).toContainEqual(record('exec', '/usr/bin/bwrap'));
+    expect(denials).toContainEqual(record('exec', '/usr/lib/holdfast/call-launch'));
     expect(denials).toContainEqual(record('exec', '/usr/lib/holdfast/call-init'));
     expect(denials).toContainEqual(record('open', '/run/holdfast/'));
     expect([...new Set(denials.map((denial) => denial.profile))]).toEqual([PROFILE]);
@@ -147,11 +148,11 @@ except OSError as e:
   print(e)
 `;
     const knock = (group: string) => root(
-      `mkdir -p /sys/fs/cgroup${group} && sh -c 'echo $$ >/sys/fs/cgroup${group}/cgroup.procs && exec setpriv --reuid ${uid} --regid ${uid} --clear-groups python3 -'; rmdir /sys/fs/cgroup${group}`,
+      `mkdir -p /sys/fs/cgroup${group} && sh -c 'echo $$ >/sys/fs/cgroup${group}/cgroup.procs && exec setpriv --reuid ${uid} --regid ${uid} --clear-groups sh -c "echo exec holdfast-agent-dev >/proc/self/attr/exec && exec python3 -"'; rmdir /sys/fs/cgroup${group}`,
       python,
     );
     expect(knock('/system.slice/stranger.service')).not.toContain('result');
-    // the same program with the same uid, where the agent's own program runs
+    // the same program with the same uid and the same profile, where the agent's own program runs
     expect(knock('/agents.slice/agents-main.slice/agents-main-worker.slice/holdfast-agent@worker.service')).toContain('result');
   });
 
@@ -162,7 +163,7 @@ except OSError as e:
       door.close();
       await door.closed;
     }
-    await until('three sessions to be recorded', 30, () => logSince(seq, '--kind session.opened').length >= 3);
+    await until('three sessions to be recorded', () => logSince(seq, '--kind session.opened').length >= 3);
     expect(logSince(seq, '--kind session.opened').map(({ data }) => `${data['agent']} ${data['via']}`)).toEqual(['laptop remote', 'laptop remote', 'laptop remote']);
   });
 
@@ -171,7 +172,7 @@ except OSError as e:
     const held = count();
     const passing = [`passfds ${OWN_DOOR}`, `door ${OWN_DOOR}`];
     expect(await tryInRing(passing)).toEqual({ [passing[0]!]: 'ok', [passing[1]!]: 'ok' });
-    await until('holdfastd to hold as many descriptors as before', 20, () => count() === held);
+    await until('holdfastd to hold as many descriptors as before', () => count() === held);
   });
 });
 
@@ -181,7 +182,7 @@ describe('with a guard switched off from outside', () => {
       'read /etc/hostname': 'EACCES → ok',
       'list /run/holdfast': 'EACCES → ok',
       'exec /bin/sh': 'EACCES → ok',
-      'exec /usr/bin/bwrap': 'EACCES → ok',
+      'exec /usr/lib/holdfast/call-launch': 'EACCES → ok',
       'exec /usr/lib/holdfast/call-init': 'EACCES → ok',
     });
   });
@@ -200,7 +201,8 @@ describe('with a guard switched off from outside', () => {
     try {
       expect(await without('TemporaryFileSystem=')).toMatchObject({
         [`operate ${OPERATORS}`]: 'ECONNREFUSED',
-        [`door ${OTHER_DOOR}`]: 'ECONNRESET',
+        // Closed before it is read, or before it is written.
+        [`door ${OTHER_DOOR}`]: expect.stringMatching(/^(?:ECONNRESET|EPIPE)$/),
         [`door ${OWN_DOOR}`]: 'ok',
       });
     } finally {
@@ -231,7 +233,7 @@ describe('with a guard switched off from outside', () => {
   });
 
   it('SystemCallFilter=: its own errno shows which calls it is that refuses; without it other guards do, and keys can be made', async () => {
-    const filtered = ['mount -', 'chroot -', 'setuid -', 'keyctl -', 'bpf -', 'perf -', 'io_uring -', 'reboot -', 'clock -', 'module -', 'hostname -'];
+    const filtered = ['mount -', 'chroot -', 'setuid -', 'keyctl -', 'bpf -', 'perf -', 'userfaultfd -', 'io_uring -', 'reboot -', 'clock -', 'module -', 'hostname -'];
     const ptraces = Object.keys(processes).filter((act) => act.startsWith('ptrace'));
     expect(changes(before, await without('SystemCallErrorNumber=EUCLEAN'))).toEqual(
       Object.fromEntries([...filtered, ...ptraces].map((act) => [act, 'EPERM → EUCLEAN'])),
@@ -308,6 +310,6 @@ describe('with a guard switched off from outside', () => {
       /^control group \/system\.slice\/stranger\.service is neither/,
     ];
     const refused = () => logSince(begun, '--kind door.refused').map(({ data }) => String(data['why']));
-    await until('all four to be recorded', 90, () => wanted.every((why) => refused().some((said) => why.test(said))));
+    await until('all four to be recorded', () => wanted.every((why) => refused().some((said) => why.test(said))));
   });
 });

@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const [i, unit] of UNITS.entries()) {
     expect(mainPid(unit), unit).toBe(processes[i]!.pid);
-    await until(`${unit} to hold as many descriptors as before`, 60, () => processOf(unit).descriptors <= processes[i]!.descriptors);
+    await until(`${unit} to hold as many descriptors as before`, () => processOf(unit).descriptors <= processes[i]!.descriptors);
     // Node gives memory back late; 100 MB kept, or 8 MB a case, would show.
     expect(processOf(unit).kib - processes[i]!.kib, `${unit}, KiB more than before`).toBeLessThan(64 * 1024);
   }
@@ -78,7 +78,7 @@ describe('what an agent\'s client may send', () => {
     expect(sent).toBeLessThan(100);
     expect(await answer).toMatchObject({ error: { code: -32700, message: expect.stringMatching(/longer than 1048576 bytes/) } });
     expect(processOf('holdfastd.service').kib - before).toBeLessThan(32 * 1024);
-    await until('it to be recorded', 30, () => logSince(seq, '--kind door.refused --agent laptop').some(({ data }) => data['why'] === 'malformed message'));
+    await until('it to be recorded', () => logSince(seq, '--kind door.refused --agent laptop').some(({ data }) => data['why'] === 'malformed message'));
   });
 
   it('messages that are JSON and no request: an error each, and the connection goes on', async () => {
@@ -118,7 +118,7 @@ describe('what an agent\'s client may send', () => {
     }, 1000);
     try {
       await otherWorks();
-      await until('it to be cut off', 150, refused);
+      await until('it to be cut off', refused);
     } finally {
       clearInterval(asking);
       silent.close();
@@ -186,8 +186,10 @@ describe('what an operator may send as an agent file', () => {
   it('and a good one is taken: the refusals were not for want of a way in', async () => {
     expect(add(GOOD)).toMatchObject({ status: 0 });
     expect(declared()).toContain('newcomer');
+    await until('its door and its guide', () => root('ls /run/holdfast/agents/newcomer') === 'AGENTS.md\nmcp.sock\n');
     expect(holdfast('agent remove newcomer')).toMatchObject({ status: 0 });
     expect(declared()).toBe(agents);
+    expect(root('ls /run/holdfast/agents').split('\n')).not.toContain('newcomer');
   });
 
   it('bad files in the folder itself: reported with file and line, the other agents stay', async () => {
@@ -195,7 +197,7 @@ describe('what an operator may send as an agent file', () => {
     root(`cd ${folder} && head -c 4096 /dev/urandom >noise.yaml && for f in first second; do printf 'name: twin\\ntype: task\\n' >$f.yaml; done && printf 'name: torn\\nty' >torn.yaml && : >empty.yaml && ln -sfn /etc/shadow link.yaml && mkfifo fifo.yaml && chown -h holdfast *.yaml`);
     try {
       const said = () => jsonLines<{ problems: { file: string; line: number; message: string }[] }>('status')[0]!.problems;
-      await until('the problems to be reported', 60, () => ['noise', 'first', 'second', 'torn', 'empty', 'link', 'fifo'].every((name) => said().some(({ file }) => file.includes(`${name}.yaml`))));
+      await until('the problems to be reported', () => ['noise', 'first', 'second', 'torn', 'empty', 'link', 'fifo'].every((name) => said().some(({ file }) => file.includes(`${name}.yaml`))));
       for (const { file, line, message } of said()) {
         expect(line, file).toBeGreaterThan(0);
         expect(message, file).not.toContain('root:');
@@ -205,6 +207,6 @@ describe('what an operator may send as an agent file', () => {
     } finally {
       root(`cd ${folder} && rm -f noise.yaml first.yaml second.yaml torn.yaml empty.yaml link.yaml fifo.yaml`);
     }
-    await until('the problems to be gone', 60, () => jsonLines<{ problems: unknown[] }>('status')[0]!.problems.length === 0);
+    await until('the problems to be gone', () => jsonLines<{ problems: unknown[] }>('status')[0]!.problems.length === 0);
   });
 });

@@ -4,13 +4,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { repository } from '../../image/host/workplace.ts';
 import { runCodex } from './clients/codex.ts';
 import { installClients } from './clients/install.ts';
 import { startModel } from './clients/model-server.ts';
 import { callTools } from './door.ts';
-import { holdfast, jsonLines, revokeAll, root } from './machine.ts';
+import { holdfast, jsonLines, machine, revokeAll, root } from './machine.ts';
 
 const ITS_CONFIGURATION = '~/.cache/holdfast/machine/ssh_config';
 const document = readFileSync(join(repository, 'docs/first-agent.md'), 'utf8');
@@ -26,7 +26,7 @@ const only = (language: string) => {
 
 beforeAll(() => {
   // The operator of `make run` is named owner; here the name leads to alice.
-  const config = readFileSync(join(inject('machineDir'), 'ssh_config'), 'utf8').replace(/^Host alice$/m, 'Host alice owner');
+  const config = readFileSync(machine().sshConfig, 'utf8').replace(/^Host alice$/m, 'Host alice owner');
   writeFileSync(sshConfig, config);
   writeFileSync(join(work, 'client.py'), only('python'));
   // As after `make run`: no agent of that name, nothing in its workspace, no grant.

@@ -36,6 +36,39 @@ export async function withDropIn<T>(unit: string, lines: readonly string[], work
   }
 }
 
+/** What stands ready for the next call was made with what was there before. */
+const END_RUNNERS = "systemctl stop 'holdfast-runner@*.service'";
+
+/**
+ * Other programs in the places of the image's, by the places' names, for all that is started from now on; returns what takes them away
+ * again. They lie in a folder of their own, for /run is noexec.
+ */
+export function exchangePrograms(programs: Readonly<Record<string, string | Uint8Array>>): () => void {
+  const places = Object.keys(programs);
+  const folder = `/run/test-${places[0]!.replaceAll('/', '-')}`;
+  const put = Object.entries(programs).flatMap(([place, bytes], i) => [
+    `base64 -d >${folder}/${i} <<'END'`, Buffer.from(bytes).toString('base64'), 'END', `chmod 755 ${folder}/${i} && mount --bind ${folder}/${i} ${place}`,
+  ]);
+  root('bash -e -s', [`mkdir ${folder} && mount -t tmpfs -o mode=755 none ${folder}`, ...put, END_RUNNERS].join('\n'));
+  return () => void root(`umount ${places.join(' ')}; umount -l ${folder}; rmdir ${folder}; ${END_RUNNERS}`);
+}
+
+/** Another launcher in the place of ours, which gives the real one other words. */
+export async function withLauncher<T>(words: string, work: () => Promise<T>): Promise<T> {
+  // A place of its own for the real one; the runner's profile executes /usr. Private: what is mounted over the first place would be over this one too.
+  root('mount --bind /usr/lib/holdfast/call-launch /usr/bin/pathchk && mount --make-private /usr/bin/pathchk');
+  const restore = exchangePrograms({ '/usr/lib/holdfast/call-launch': `#!/bin/sh\nexec /usr/bin/pathchk ${words}\n` });
+  try {
+    return await work();
+  } finally {
+    restore();
+    root('umount /usr/bin/pathchk');
+  }
+}
+
+/** The compiled profiles of the image, which PID 1 loads. */
+export const BUILT = '/usr/lib/holdfast/apparmor-cache/*';
+
 /** A profile of this name that refuses nothing. */
 export function permissive(name: string, further: readonly string[] = []): string {
   const all = ['capability', 'network', 'mount', 'umount', 'pivot_root', 'ptrace', 'signal', 'unix', 'userns', 'mqueue', 'io_uring', '/ rw', '/** mrwlkix'];
@@ -43,13 +76,20 @@ export function permissive(name: string, further: readonly string[] = []): strin
   return `abi <abi/4.0>,\ninclude <tunables/global>\nprofile ${name} flags=(attach_disconnected,mediate_deleted) {\n${rules}}\n`;
 }
 
-/** Puts other profiles in the place of those of the image, for as long as `work` takes. */
-export async function withProfiles<T>(profiles: Readonly<Record<string, string>>, work: () => Promise<T>): Promise<T> {
+/**
+ * Puts other profiles in the place of those of the image, for as long as `work` takes: in the kernel, and where holdfastd looks what
+ * the image's are, else it would serve nobody. `asImage: false` leaves the second out.
+ */
+export async function withProfiles<T>(profiles: Readonly<Record<string, string>>, work: () => Promise<T>, { asImage = true } = {}): Promise<T> {
   const names = Object.keys(profiles);
+  if (names.length === 0) return work();
   try {
-    for (const text of Object.values(profiles)) root(`cat >/run/test-profile && apparmor_parser -r -T -K /run/test-profile`, text);
+    for (const [name, text] of Object.entries(profiles)) {
+      root(`mkdir -p /run/test-profiles && cd /run/test-profiles && cat >${name}.text && apparmor_parser -Q -T -K -o ${name} ${name}.text &&
+        ${asImage ? `mount --bind ${name} ${BUILT}/${name} &&` : ''} apparmor_parser -r -B ${name}`, text);
+    }
     return await work();
   } finally {
-    root(`rm -f /run/test-profile; ${names.map((name) => `apparmor_parser -r -K -T /etc/apparmor.d/${name}`).join(' && ')}`);
+    root(names.map((name) => `umount ${BUILT}/${name} 2>/dev/null; apparmor_parser -r -B ${BUILT}/${name}`).join('; ') + '; rm -r /run/test-profiles');
   }
 }

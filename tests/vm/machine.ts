@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The machine that the VM tests share: the very file that `make run` boots, one boot for all files that leave it whole.
+// The machine of a VM test: the very file that `make run` boots, one boot for all files of a worker that leave it whole.
 import { inject } from 'vitest';
 import { isRunning, pause, ssh } from '../../image/host/machine.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    machineDir: string;
+    machineDirs: string[];
   }
 }
 
 export type Ran = { readonly status: number; readonly stdout: string; readonly stderr: string };
 
 export function machine() {
-  const running = isRunning(inject('machineDir'));
+  const running = isRunning(inject('machineDirs')[Number(process.env['VITEST_POOL_ID']) - 1]!);
   if (running === null) throw new Error('the test machine does not run');
   return running;
 }
@@ -46,8 +46,11 @@ export function jsonLines<T>(words: string, operator = 'alice'): T[] {
   return ran.stdout.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as T);
 }
 
+/** No test is one of speed: how long a wait may last under emulation, on a machine that others use too. */
+export const PATIENCE_S = 180;
+
 /** Asks again and again until `holds` answers something other than false, null or undefined. */
-export async function until<T>(what: string, seconds: number, holds: () => T | false | null | undefined | Promise<T | false | null | undefined>): Promise<T> {
+export async function until<T>(what: string, holds: () => T | false | null | undefined | Promise<T | false | null | undefined>, seconds = PATIENCE_S): Promise<T> {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     const answer = await holds();

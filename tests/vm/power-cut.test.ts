@@ -62,17 +62,24 @@ it(`the power goes ${CUTS} times under a stream of calls: nothing that was ackno
     const before = done.length;
     const unfollow = follow(seen);
     const streams = AGENTS.flatMap((agent) => [0, 1].map((n) => stream(agent, cut, n, done)));
-    await until('calls to be acknowledged', 120, () => done.length >= before + 12);
+    await until('calls to be acknowledged', () => done.length >= before + 12);
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 1500));
+    const { dir } = machine();
     pullPlug(machine());
     unfollow();
-    await bootShared();
+    await bootShared(dir);
     await Promise.all(streams);
 
     // The host key was pinned at the first boot; ssh refuses another.
     expect(knownHosts()).toBe(identity);
     expect(holdfast('verify')).toMatchObject({ status: 0 });
     expect(declared()).toEqual(agents);
+    // A restore point that is there is whole.
+    for (const agent of AGENTS) {
+      const points = jsonLines<{ id: string }>(`points ${agent}`);
+      expect(points.length).toBeGreaterThan(0);
+      for (const { id } of points.slice(-2)) expect(holdfast(`undo ${id} --agent ${agent} --dry-run`)).toMatchObject({ status: 0 });
+    }
   }
 
   expect(root('cat /etc/machine-id; cat /var/lib/ssh/ssh_host_ed25519_key.pub')).toBe(machineId);
@@ -89,18 +96,25 @@ it(`the power goes ${CUTS} times under a stream of calls: nothing that was ackno
   console.log(`${CUTS} cuts: ${done.length} calls acknowledged, ${seen.size} entries followed, none missing of ${entries.length}`);
 });
 
-it('a machine that is shut down records the ends first: the ledger stops last (R100)', async () => {
+it('a machine that is shut down records the ends first: the ledger stops last (R100); at boot a contained agent starts once its workspace is kept', async () => {
+  declare('name: hands\ntype: dev\nmode: contained\nstart: boot\nprogram: [/usr/bin/sleep, infinity]\n');
   const door = await openDoor('worker');
   const running = door.call('process.run', { program: 'sleep', args: ['600'], timeout_ms: 600_000 }).catch(() => null);
-  await until('the call to run', 30, () => root("pgrep -fc '^sleep 600' || true").trim() === '1');
+  await until('the call to run', () => root("pgrep -fc '^sleep 600' || true").trim() === '1');
   const seq = head();
+  const { dir } = machine();
   expect(await powerDown(machine(), 120)).toBe(true);
   await running;
-  await bootShared();
+  await bootShared(dir);
   const kinds = logSince(seq).sort((a, b) => a.seq - b.seq).map(({ kind, data }) => (kind === 'call.outcome' ? `${kind} ${data['status']}` : kind));
   const boot = kinds.indexOf('boot');
   expect(boot).toBeGreaterThan(0);
   expect(kinds.slice(0, boot)).toEqual(expect.arrayContaining(['call.outcome failed', 'session.closed']));
   expect(root('journalctl --list-boots -q | wc -l').trim()).not.toBe('1');
+  const started = await until('the contained agent', () => logSince(seq, '--agent hands --kind agent.started').find((entry) => entry.seq > seq + boot));
+  const kept = logSince(seq, '--agent hands --tool restore.point').filter((entry) => entry.seq > seq + boot && entry.seq < started.seq).map(({ kind }) => kind);
+  expect(kept.sort()).toEqual(['call.intent', 'call.outcome']);
+  expect(root('systemctl is-active holdfast-agent@hands.service')).toBe('active\n');
+  expect(holdfast('agent remove hands')).toMatchObject({ status: 0 });
   expect(holdfast('verify')).toMatchObject({ status: 0 });
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Brings the static probe into an agent's workspace, compiled with the tools tree's own compiler.
+// Brings a static program into an agent's workspace, compiled with the tools tree's own compiler.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cache, repository, runInTools } from '../../image/host/workplace.ts';
@@ -7,11 +7,17 @@ import type { ToolAnswer } from './door.ts';
 import { root } from './machine.ts';
 
 export async function bringProbe(agent: string): Promise<void> {
+  await bringProgram(agent, 'probe');
+  root(`rm -f /var/lib/holdfast-workspaces/${agent}/made-by-probe`);
+}
+
+/** A program of tests/vm/probe. */
+export async function bringProgram(agent: string, name: string): Promise<void> {
   const out = join(cache, 'probe');
   mkdirSync(out, { recursive: true });
-  await runInTools([repository, out], ['gcc', '-static', '-O1', '-Wall', '-Werror', '-o', join(out, 'probe'), join(repository, 'tests/vm/probe/probe.c')]);
-  const program = readFileSync(join(out, 'probe')).toString('base64');
-  root(`rm -f /var/lib/holdfast-workspaces/${agent}/made-by-probe; base64 -d >/var/lib/holdfast-workspaces/${agent}/probe && chmod 755 /var/lib/holdfast-workspaces/${agent}/probe`, program);
+  await runInTools([repository, out], ['gcc', '-static', '-pthread', '-O1', '-Wall', '-Werror', '-o', join(out, name), join(repository, `tests/vm/probe/${name}.c`)]);
+  const program = readFileSync(join(out, name)).toString('base64');
+  root(`base64 -d >/var/lib/holdfast-workspaces/${agent}/${name} && chmod 755 /var/lib/holdfast-workspaces/${agent}/${name}`, program);
 }
 
 /** What a program of process.run wrote to its standard output. */

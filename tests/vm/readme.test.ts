@@ -4,12 +4,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { repository } from '../../image/host/workplace.ts';
-import { as, jsonLines } from './machine.ts';
+import { as, head, holdfast, jsonLines, logSince, until } from './machine.ts';
 
 const lines = readFileSync(join(repository, 'README.md'), 'utf8').split('\n');
 const commands = lines.flatMap((line) => /^make vm-ssh CMD=(?:'([^']*)'|"([^"]*)")/.exec(line)?.slice(1).find((command) => command !== undefined) ?? []);
 
-it('the tour: each command works, and the one that is refused says why', () => {
+it('the tour: each command works, and the one that is refused says why', async () => {
+  // As `make run` leaves it: the demo agent has worked.
+  const before = head();
+  holdfast('agent start demo');
+  await until('the demo agent to have written', () => logSince(before, '--agent demo --kind call.outcome').some(({ data }) => data['tool'] === 'fs.write'));
+
   expect(commands.length).toBe(lines.filter((line) => line.includes('vm-ssh')).length);
   expect(commands.length).toBeGreaterThan(6);
   const beyond = commands.filter((command) => command.includes('fs:write:/etc/**'));
@@ -26,4 +31,5 @@ it('the tour: each command works, and the one that is refused says why', () => {
     }
   }
   expect(jsonLines<{ agent: string }>('grants').filter(({ agent }) => agent === 'demo')).toEqual([]);
+  holdfast('agent stop demo');
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Codex, unmodified, with one MCP server and a scripted model; it reaches no other host.
+// Codex, unmodified, with a scripted model; it reaches no other host. Its hands are one MCP server, or its own shell and editor.
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,8 +21,8 @@ export async function runCodex(options: {
   const home = join(dir, 'home');
   const work = join(dir, 'work');
   for (const folder of [join(home, '.codex'), work]) mkdirSync(folder, { recursive: true });
-  writeFileSync(join(home, '.codex/config.toml'), configuration(model, options.servers));
-  const codex = join(options.installed, 'node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex');
+  writeFileSync(join(home, '.codex/config.toml'), configuration(model, options.servers, 'none'));
+  const codex = codexIn(options.installed);
   const child = spawn(codex, ['exec', '--json', '--skip-git-repo-check', '--ephemeral', '-C', work, options.prompt], {
     cwd: work,
     // Port 9 of this machine: what would leave it by mistake gets nowhere.
@@ -39,14 +39,35 @@ export async function runCodex(options: {
   return { status, events: lines.map((line) => JSON.parse(line) as CodexEvent), output: output + complaint };
 }
 
+export function codexIn(installed: string): string {
+  return join(installed, 'node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex');
+}
+
+/** What it must know of a model to offer it its shell and its editor of files. */
+export function modelCatalog(slug: string): object {
+  const model = {
+    slug, display_name: slug, description: 'follows a script', base_instructions: 'Do what is asked.', visibility: 'list', supported_in_api: true, priority: 1,
+    shell_type: 'unified_exec', apply_patch_tool_type: 'freeform', web_search_tool_type: 'text', input_modalities: ['text'], experimental_supported_tools: [],
+    supported_reasoning_levels: [], default_reasoning_level: null, supports_reasoning_summaries: false, default_reasoning_summary: 'none',
+    support_verbosity: false, default_verbosity: null, supports_parallel_tool_calls: false, supports_image_detail_original: false, supports_search_tool: false,
+    truncation_policy: { mode: 'tokens', limit: 10_000 }, context_window: 200_000, max_context_window: 200_000, effective_context_window_percent: 95,
+    availability_nux: null, upgrade: null,
+  };
+  return { models: [model] };
+}
+
 const quoted = (text: string) => JSON.stringify(text);
 
-/** Everything that Codex would do besides is off: telemetry, updates, plugins, its own shell on this machine. */
-function configuration(model: { readonly name: string; readonly url: string }, servers: string): string {
+/**
+ * Everything that Codex would do besides is off: telemetry, updates, plugins. `hands`: of its own it has none on this machine, or its
+ * shell and editor without a sandbox of its own, as in an agent's unit, which is one.
+ */
+export function configuration(model: { readonly name: string; readonly url: string; readonly catalog?: string }, servers: string, hands: 'none' | 'own'): string {
   return `model = ${quoted(model.name)}
 model_provider = "scripted"
+${model.catalog === undefined ? '' : `model_catalog_json = ${quoted(model.catalog)}`}
 approval_policy = "never"
-sandbox_mode = "read-only"
+sandbox_mode = ${hands === 'own' ? '"danger-full-access"' : '"read-only"'}
 web_search = "disabled"
 check_for_update_on_startup = false
 cli_auth_credentials_store = "file"
@@ -66,7 +87,7 @@ plugins = false
 remote_plugin = false
 apps = false
 goals = false
-shell_tool = false
+shell_tool = ${hands === 'own'}
 shell_snapshot = false
 image_generation = false
 skill_mcp_dependency_install = false

@@ -9,7 +9,7 @@ export type Turn = {
   readonly seen?: RegExp;
   readonly say: string;
   /** A tool as the agent names it to the model. */
-  readonly call?: { readonly tool: string; readonly args: object };
+  readonly call?: { readonly tool: string; /** Text for a tool that takes free text. */ readonly args: object | string };
 };
 
 /** One request of the agent, as far as the tests look at it. */
@@ -44,7 +44,9 @@ export async function startModel(name: string, turns: readonly Turn[]): Promise<
     const items: Item[] = [message(results.length, turn.say)];
     if (turn.call !== undefined) {
       const id = `call_${results.length}`;
-      items.push({ type: 'function_call', id: `fc_${id}`, call_id: id, status: 'completed', arguments: JSON.stringify(turn.call.args), ...tool });
+      const { args } = turn.call;
+      const given = typeof args === 'string' ? { type: 'custom_tool_call', input: args } : { type: 'function_call', arguments: JSON.stringify(args) };
+      items.push({ ...given, id: `fc_${id}`, call_id: id, status: 'completed', ...tool });
     }
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     for (const [i, event] of eventsOf(name, items).entries()) {

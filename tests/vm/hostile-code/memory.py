@@ -1,0 +1,2 @@
+held = []
+while True: held.append(bytearray(b"x") * (64 << 20))
