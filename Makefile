@@ -27,8 +27,18 @@ check: $(NODE) ## the inner loop without a VM: types, lint, structure, unit test
 soak: ready ## run a group at full count: make soak GROUP=NAME (bare: lists the groups)
 	@$(NODE) tests/soak.ts $(GROUP)
 
+eval: ready ## run labelled hostile code in a sandbox of the machine: make eval DATA=DIR, a folder with *code*.jsonl
+	@test -d "$(DATA)" || { echo 'usage: make eval DATA=DIR' >&2; exit 64; }
+	@HOLDFAST_DATA="$(abspath $(DATA))" $(NODE) tests/soak.ts hostile-code
+
 bench: ready ## ratios against floors and peers in one run; JSON=1 for one object a line
 	@$(NODE) bench/run.ts
+
+audit: ready ## what systemd-analyze, kernel recommendations and Lynis say of the image, each finding with its reason
+	@$(NODE) tests/audit/run.ts
+
+tools-image: ready ## the tool root as build/tools.tar, for podman import: what recipes/ build on
+	@$(NODE) image/host/tools-image.ts
 
 image: ready ## build the image and print where it is
 	@$(NODE) image/host/build-image.ts
@@ -36,8 +46,9 @@ image: ready ## build the image and print where it is
 image-twice: ready ## build it again from a fresh clone elsewhere and compare the bytes
 	@$(NODE) image/host/image-twice.ts
 
+# make puts CMD into the environment, where its own quotes do no harm.
 vm-ssh: $(NODE) ## run a command in the running machine as its operator: make vm-ssh CMD='holdfast status'
-	@$(NODE) image/host/vm-ssh.ts '$(CMD)'
+	@$(NODE) image/host/vm-ssh.ts "$${CMD-}"
 
 clean: ## remove what was built in this folder (the cache stays)
 	rm -rf build
@@ -50,4 +61,4 @@ $(NODE): package-lock.json
 	@npm ci --no-progress --loglevel=error >&2
 	@touch $(NODE)
 
-.PHONY: help run stop test check soak bench image image-twice vm-ssh clean ready
+.PHONY: help run stop test check soak eval bench audit image tools-image image-twice vm-ssh clean ready
