@@ -7,7 +7,7 @@ import { repository } from '../../image/host/workplace.ts';
 const src = join(repository, 'host-agent/src');
 
 // Left may not import right. Pure folders know nothing of node or packages, but for the exceptions named here.
-const ORDER = ['identity', 'ledger', 'capability', 'sandbox', 'terminal', 'config', 'gate', 'tools', 'tool-call', 'door', 'detection', 'effects'];
+const ORDER = ['identity', 'ledger', 'capability', 'secret', 'egress', 'usage', 'sandbox', 'terminal', 'config', 'gate', 'tools', 'tool-call', 'door', 'detection', 'effects'];
 const EXCEPTIONS: Record<string, readonly string[]> = {
   ledger: ['node:crypto'],
   config: ['yaml', 'zod'],

@@ -50,6 +50,27 @@ export function pathsUnder(root: string) {
     ledgerAppendSocket: `${root}/run/holdfast-ledger/append.sock`,
     ledgerQuerySocket: `${root}/run/holdfast-ledger/query.sock`,
     receiptKey: `${root}/run/holdfast-ledger/receipt.pub`,
+    /** holdfast-secretd: operators speak to it themselves, holdfast-egress for a value, holdfastd and the ledger to have text redacted. */
+    secretOperatorSocket: `${root}/run/holdfast-secretd/operator.sock`,
+    secretUseSocket: `${root}/run/holdfast-secretd/use.sock`,
+    secretRedactSocket: `${root}/run/holdfast-secretd/redact.sock`,
+    /** What is bound to whom, without a value: 0644, in a folder of its own that systemd makes and everybody may enter. */
+    secretBindings: `${root}/run/holdfast-secrets/bindings.json`,
+    /** The encrypted store as the early loader found it (root puts it there, secretd takes it away), and as secretd wants it kept. */
+    secretStoreIn: `${root}/run/holdfast-secret-store/in`,
+    secretStoreOut: `${root}/run/holdfast-secret-store/out`,
+    /** holdfastd judges each way out for holdfast-egress. */
+    egressDoorSocket: `${root}/run/holdfast/egress.sock`,
+    /** holdfastd has a request made for `net.fetch`. */
+    egressFetchSocket: `${root}/run/holdfast-egress/fetch.sock`,
+    /** A socket for each agent, NAME.sock: what its relay connects to. */
+    egressAgentSockets: `${root}/run/holdfast-egress/agents`,
+    /** The certificates that programs of agents trust: ours alone, and ours with the public ones. */
+    egressTrust: `${root}/run/holdfast-egress-trust`,
+    /** Certificates of further authorities that an operator had egress trust. */
+    egressExtraRoots: `${root}/var/lib/holdfast-egress/extra-roots.pem`,
+    /** What each agent has spent, for the limits that outlive a restart. */
+    usage: `${root}/var/lib/holdfast-usage`,
     /** What the kernel says of AppArmor, and the profiles as they were compiled for this image. */
     appArmor: `${root}/sys/kernel/security/apparmor`,
     builtProfiles: `${root}/usr/lib/holdfast/apparmor-cache`,
