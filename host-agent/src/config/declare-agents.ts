@@ -118,5 +118,8 @@ function declaredAgent(said: AgentDeclaration, slot: number, workspace: string):
     peerLabels: { agent: enforced(profile), remote: enforced(CLIENT_PROFILE) },
     callLabel: callLabelOf(type.profiles),
     containerLabel: containerLabelOf(type.profiles, type.ceiling),
+    net: null,
+    secrets: [],
+    budget: { costPerDay: null, tokensPerHour: null },
   };
 }

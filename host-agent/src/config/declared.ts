@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DeclaredCeiling } from '../capability/ceiling.ts';
 import type { AgentId, AgentName, OperatorName, PackName } from '../identity/ids.ts';
+import type { DeclaredNet } from '../egress/host-rule.ts';
+import type { SecretBinding } from '../secret/binding.ts';
 import type { Root } from '../sandbox/image-paths.ts';
 import type { CallLimits } from '../sandbox/permit.ts';
 
@@ -52,6 +54,19 @@ export type DeclaredAgent = {
   readonly callLabel: string;
   /** And every container; null where the type can hold none. */
   readonly containerLabel: string | null;
+  /** Null where the type can reach no network: it has no relay then, and no AF_INET. */
+  readonly net: DeclaredNet | null;
+  /** Secrets that an operator bound to this agent. The capabilities to use them, and to reach their hosts, are among `capabilities`. */
+  readonly secrets: readonly SecretBinding[];
+  readonly budget: Budget;
+};
+
+/** What an agent may spend on models (R23, R24). Null: no limit of its own. */
+export type Budget = {
+  /** Millionths of a US dollar in 24 hours. */
+  readonly costPerDay: number | null;
+  /** Input and output together, in 60 minutes. */
+  readonly tokensPerHour: number | null;
 };
 
 export type DeclaredOperator = { readonly name: OperatorName; readonly uid: number; readonly roles: readonly string[] };

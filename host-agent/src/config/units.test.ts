@@ -26,7 +26,7 @@ const AGENT: DeclaredAgent = {
   root: 'image',
   home: null,
   profile: 'holdfast-agent-task',
-  containerLabel: null,
+  containerLabel: null, net: null, secrets: [], budget: { costPerDay: null, tokensPerHour: null },
   limits: { timeoutMs: 1, memoryMax: 1, tasksMax: 1, outputMax: 1 },
   workspace: '/var/lib/holdfast-workspaces/night_watch',
   peers: { agent: '', remote: '' },

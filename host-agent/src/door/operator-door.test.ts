@@ -30,7 +30,7 @@ const demo: DeclaredAgent = {
   root: 'image',
   home: null,
   profile: 'holdfast-agent-task',
-  containerLabel: null,
+  containerLabel: null, net: null, secrets: [], budget: { costPerDay: null, tokensPerHour: null },
   limits: { timeoutMs: 1_000, memoryMax: 1, tasksMax: 1, outputMax: 1 },
   workspace: '/var/lib/holdfast-workspaces/demo',
   peers: { agent: '/a', remote: '/b' },

@@ -73,7 +73,7 @@ beforeEach(() => {
     root: 'image',
   home: null,
   profile: 'holdfast-agent-task',
-  containerLabel: null,
+  containerLabel: null, net: null, secrets: [], budget: { costPerDay: null, tokensPerHour: null },
     limits: { timeoutMs: 1000, memoryMax: 1, tasksMax: 1, outputMax: 1 },
     workspace: '/nonexistent',
     peers: { agent: group, remote: '/nonexistent' },

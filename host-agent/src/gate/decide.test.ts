@@ -138,7 +138,7 @@ function declared({ capabilities, allow, deny }: Table['agent']): DeclaredAgent 
     root: 'image',
   home: null,
   profile: 'holdfast-agent-task',
-  containerLabel: null,
+  containerLabel: null, net: null, secrets: [], budget: { costPerDay: null, tokensPerHour: null },
     limits: { timeoutMs: 30_000, memoryMax: 1, tasksMax: 1, outputMax: 1 },
     workspace: '/w',
     peers: { agent: '/a', remote: '/r' },

@@ -309,7 +309,7 @@ export const DEMO = must(
     root: 'image',
   home: null,
   profile: 'holdfast-agent-task',
-  containerLabel: null,
+  containerLabel: null, net: null, secrets: [], budget: { costPerDay: null, tokensPerHour: null },
     limits: { timeoutMs: 30_000, memoryMax: 1 << 28, tasksMax: 32, outputMax: 65_536 },
     workspace: '/var/lib/holdfast-workspaces/demo',
     peers: { agent: '/a', remote: '/r' },
