@@ -65,6 +65,8 @@ const outside = (): string => root(`awk '{ print $5 }' /proc/1/mountinfo; cat /p
 /** A container of the same workspace that runs `script` until it is stopped, or its time is over. */
 async function neighbour(door: Door, script: readonly string[]): Promise<void> {
   await door.call('container.stop', { name: 'mover' });
+  // What it leaves goes after its stop is answered, and who looks for the neighbour would find two.
+  await until('the neighbour before to be gone', () => root('find /run/holdfast-containers/laptop/containers -mindepth 1 -maxdepth 1 2>/dev/null || true') === '');
   expect(await door.call('container.run', { name: 'mover', program: script[0], args: script.slice(1), wait_ms: 0, timeout_ms: 600_000 })).toMatchObject({ isError: false });
 }
 
