@@ -99,7 +99,7 @@ test('an agent is added and removed; its files and its slot stay its own, other 
   rmSync(layer(2, 'b.yaml'));
   asked = [];
   expect(names(run())).toEqual(['demo']);
-  expect(asked.slice(0, 2)).toEqual(['stop holdfast-agent@bee.service holdfast-runner@bee.socket holdfast-runner@bee.service holdfast-containers@bee.socket holdfast-containers@bee.service', 'reload']);
+  expect(asked.slice(0, 2)).toEqual(['stop holdfast-agent@bee.service holdfast-runner@bee.socket holdfast-runner@bee.service holdfast-containers@bee.socket holdfast-containers@bee.service holdfast-relay@bee.socket holdfast-relay@bee.service', 'reload']);
   expect(existsSync(join(root, 'run/holdfast/agents/bee'))).toBe(false);
   expect(readFileSync(join(root, 'var/lib/holdfast-workspaces/bee/kept'), 'utf8')).toBe('x');
   expect(readdirSync(join(root, 'run/systemd/system')).filter((name) => /bee|ssh/.test(name))).toEqual(

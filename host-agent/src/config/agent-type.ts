@@ -27,7 +27,9 @@ export type Profiles = {
 };
 
 /** Of an agent whose program runs in a container, whatever its type: it may execute what it finds there, and no more than that. */
-export const HOME_PROFILE = 'holdfast-home';
+const HOME_PROFILE = 'holdfast-home';
+/** And of a type that can be granted a network. */
+const HOME_NET_PROFILE = 'holdfast-home-net';
 
 export type AgentType = {
   readonly name: string;
@@ -148,8 +150,8 @@ export function profilesOf(type: string): Profiles {
 }
 
 /** What the agent's own processes are under. */
-export function agentProfile(profiles: Profiles, mode: Mode, home: string | null): string {
-  if (home !== null && mode === 'mediated') return HOME_PROFILE;
+export function agentProfile(profiles: Profiles, mode: Mode, home: string | null, network: boolean): string {
+  if (home !== null && mode === 'mediated') return network ? HOME_NET_PROFILE : HOME_PROFILE;
   return mode === 'contained' ? profiles.contained : profiles.agent;
 }
 
@@ -173,6 +175,11 @@ export function enforced(profiles: string): string {
  */
 export function callLabelOf({ runner, call }: Profiles): string {
   return stackOf(runner, call);
+}
+
+/** Whether its agents can be granted a way out at all: without, they have no relay and no AF_INET. */
+export function reachesNetwork({ allow }: DeclaredCeiling): boolean {
+  return allow.some((pattern) => pattern.startsWith('net:connect:'));
 }
 
 /** Of a container; null for a type that can hold none. */

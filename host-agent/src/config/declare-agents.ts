@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { secretEnvironment } from './agent-environment.ts';
 import { type AgentDeclaration, parseAgentFile } from './agent-file.ts';
-import { agentProfile, type AgentType, callLabelOf, type CapabilityJudge, CLIENT_PROFILE, containerLabelOf, enforced, parseAgentType, typeNameOf } from './agent-type.ts';
+import { agentProfile, type AgentType, callLabelOf, type CapabilityJudge, CLIENT_PROFILE, containerLabelOf, enforced, parseAgentType, reachesNetwork, typeNameOf } from './agent-type.ts';
 import type { Declared, DeclaredAgent, Problem } from './declared.ts';
 import { agentId } from '../identity/ids.ts';
 import { effectiveFiles, type LayerFile } from './layers.ts';
@@ -20,6 +21,8 @@ export type DeclareInput = {
   readonly doorOf: (agent: string) => string;
   readonly ownOf: (agent: string) => readonly string[];
   readonly imagesOf: (agent: string) => string;
+  /** The folder of the certificates that agents trust. */
+  readonly trust: string;
 };
 
 export type DeclareOutput = {
@@ -57,7 +60,9 @@ export function declareAgents(input: DeclareInput): DeclareOutput {
     const agent = declaredAgent(declaration, slot, input.workspaceOf(declaration.name));
     agents.push(agent);
     const { slice, type } = declaration;
-    units.set(agent.name, unitsOf({ agent, slice, profiles: type.profiles, groups: type.groups, door: input.doorOf(agent.name), own: input.ownOf(agent.name), images: input.imagesOf(agent.name) }));
+    // The agent is declared all the same: it has the secret's use, but nobody told it the placeholder.
+    if (agent.net !== null) for (const message of secretEnvironment(agent.secrets).problems) problems.push({ file: declaration.file, line: 1, message });
+    units.set(agent.name, unitsOf({ agent, slice, profiles: type.profiles, groups: type.groups, door: input.doorOf(agent.name), own: input.ownOf(agent.name), images: input.imagesOf(agent.name), trust: input.trust }));
   }
   return { declared: { agents, problems }, slots, unitsOf: units };
 }
@@ -96,7 +101,7 @@ function withoutTwins(read: readonly AgentDeclaration[], problems: Problem[]): r
 
 function declaredAgent(said: AgentDeclaration, slot: number, workspace: string): DeclaredAgent {
   const { name, pack, version, type, mode, program, home, start, capabilities, limits } = said;
-  const profile = agentProfile(type.profiles, mode, home);
+  const profile = agentProfile(type.profiles, mode, home, reachesNetwork(type.ceiling));
   const slices = `/agents.slice/${packSlice(said)}/${agentSlice(said)}`;
   return {
     name,

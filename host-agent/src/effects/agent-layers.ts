@@ -26,6 +26,7 @@ export function readAgentLayers(root: string, paths: Paths, self: number, holdfa
     machine: machineSize(root),
     workspaceOf: (agent: string) => `${paths.workspaces}/${agent}`,
     doorOf: (agent: string) => `${paths.agentDoors}/${agent}`,
+    trust: paths.egressTrust,
     imagesOf: (agent: string) => `${paths.images}/${agent}`,
     ownOf: (agent: string) => [`${paths.restorePoints}/${agent}`, `${paths.transfers}/${agent}`, `${paths.images}/${agent}/new`],
   };
