@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { closeSession, type GrantBook } from './capability/grant.ts';
 import { profilesOf } from './config/agent-type.ts';
 import type { Declared, DeclaredAgent } from './config/declared.ts';
+import { hasRelay } from './config/units.ts';
 import { openAgentRuns } from './daemon/agent-runs.ts';
 import { doorHandlers } from './daemon/agent-sessions.ts';
 import { hostChanger } from './daemon/change-host.ts';
@@ -24,7 +25,7 @@ import { unfinishedCalls } from './daemon/unfinished-calls.ts';
 import { workspaceTurns } from './daemon/workspace-turns.ts';
 import { openWatches } from './daemon/watches.ts';
 import { keepBeforeRun as keepForRun, type KeptRun } from './door/keep-before-run.ts';
-import { agentOfUnit, agentUnit, containersUnit, runnerUnit } from './door/agent-units.ts';
+import { agentOfUnit, agentUnit, containersUnit, relayUnit, runnerUnit } from './door/agent-units.ts';
 import { answerOperator, operatorOf } from './door/operator-door.ts';
 import type { OperatorDoorPorts } from './door/operator-ports.ts';
 import { openAgentDoors } from './effects/agent-doors.ts';
@@ -376,9 +377,12 @@ function confined(agents: readonly DeclaredAgent[]): readonly Confined[] {
   const own = [
     { unit: 'holdfastd.service', profile: 'holdfastd', mustRun: true },
     { unit: 'holdfast-ledger.service', profile: 'holdfast-ledger', mustRun: true },
+    { unit: 'holdfast-egress.service', profile: 'holdfast-egress', mustRun: true },
+    { unit: 'holdfast-secretd.service', profile: 'holdfast-secretd', mustRun: true },
   ];
   return [
     ...own,
+    ...agents.filter(hasRelay).map(({ name }) => ({ unit: relayUnit(name), profile: 'holdfast-relay', mustRun: false })),
     ...agents.flatMap(({ name, type, profile, containerLabel }) => [
       { unit: agentUnit(name), profile, mustRun: false },
       { unit: runnerUnit(name), profile: profilesOf(type).runner, mustRun: false },
