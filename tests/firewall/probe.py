@@ -2,6 +2,7 @@
 """The image's firewall in a network namespace of this script's own: an appliance with one wire, and at its other end a network that answers.
 
 Run as root in a new network namespace: unshare -n python3 -I probe.py FIREWALL RESOLVERS. Prints a line a try: UID ACT RESULT.
+On a machine whose firewall is loaded: python3 -I probe.py. The wire is added to what it has, and taken away again.
 """
 import errno
 import json
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import sys
 
-firewall, resolvers = sys.argv[1:]
+firewall, resolvers = sys.argv[1:] or (None, None)
 # `here` is the appliance; all others are at the wire's other end. 44.128.0.53 is the name server that the network gives.
 HERE, RESOLVER, PUBLIC, PRIVATE, METADATA = '44.128.0.2', '44.128.0.53', '44.128.0.80', '10.9.9.9', '169.254.169.254'
 THERE = (RESOLVER, PUBLIC, PRIVATE, METADATA, '44.128.0.1')
@@ -82,6 +83,8 @@ def udp(where, port, own=0):
     def act():
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.settimeout(3)
+            # systemd-networkd has the same port of an address of its own
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if own:
                 s.bind(('0.0.0.0', own))
             s.connect((where, port))
@@ -108,7 +111,8 @@ try:
     run(*there, 'ip', 'link', 'set', 'far', 'up')
     for address in THERE:
         run(*there, 'ip', 'address', 'add', f'{address}/24', 'dev', 'far')
-    run('ip', 'route', 'add', 'default', 'via', '44.128.0.1')
+    for address in (PRIVATE, METADATA):
+        run('ip', 'route', 'add', address, 'via', '44.128.0.1')
     server = subprocess.Popen([*there, sys.executable, '-I', '-c', SERVER, *THERE], stdout=subprocess.PIPE, text=True)
     server.stdout.readline()
 
@@ -120,13 +124,14 @@ try:
         'loopback': tcp('127.0.0.1', 9),
     }
     # The control: without rules all of them are answered.
-    for name, act in acts.items():
-        print('open', name, tried(0, act), flush=True)
-    print('open', 'icmp', tried(0, raw), flush=True)
-    run('nft', '-f', firewall)
+    if firewall is not None:
+        for name, act in acts.items():
+            print('open', name, tried(0, act), flush=True)
+        print('open', 'icmp', tried(0, raw), flush=True)
+        run('nft', '-f', firewall)
     run('nft', '-f', '-', text=f'add element inet holdfast resolvers {{ {RESOLVER} }}\n')
-    with open('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'w') as f:
-        f.write('0')
+    # so that whoever tries may have the port of DHCP's client
+    run('sysctl', '-q', '-w', 'net.ipv4.ip_unprivileged_port_start=0')
     for uid in [*UIDS, NETWORKD]:
         who = 'networkd' if uid == NETWORKD else uid
         for name, act in acts.items():
@@ -134,7 +139,7 @@ try:
         print(who, 'icmp', tried(uid, raw), flush=True)
 
     # From the other end: ssh is answered, nothing else is, and what is answered is answered though its uid may not begin anything.
-    inner = [socket.create_server(('0.0.0.0', port)) for port in (22, 8080)]
+    inner = [socket.create_server(('0.0.0.0', port)) for port in ((22, 8080) if firewall else (8080,))]
     for port in (22, 8080):
         probe = f'import socket; s = socket.socket(); s.settimeout(3); s.connect(("{HERE}", {port}))'
         came = subprocess.run([*there, sys.executable, '-I', '-c', probe], stderr=subprocess.DEVNULL)
@@ -148,6 +153,8 @@ s.recv(64)'''], stderr=subprocess.DEVNULL)
     print('in', 'ping', 'ok' if ping.returncode == 0 else 'refused', flush=True)
 
     # Name servers as the network says them: plain addresses of other machines, three at most, and none once it says none.
+    if firewall is None:
+        sys.exit()
     os.makedirs('/run/systemd/netif')
     os.makedirs('/run/holdfast-resolvers')
     for n, said in enumerate((SAID, 'OPER_STATE=off\n')):
@@ -159,6 +166,10 @@ s.recv(64)'''], stderr=subprocess.DEVNULL)
         held = json.loads(subprocess.run(['nft', '-j', 'list', 'set', 'inet', 'holdfast', 'resolvers'], check=True, capture_output=True, text=True).stdout)
         print(f'resolv{n}', 'set', ','.join(sorted(held['nftables'][-1]['set'].get('elem', []))), flush=True)
 finally:
+    if firewall is None:
+        subprocess.run(['sysctl', '-q', '-w', 'net.ipv4.ip_unprivileged_port_start=1024'])
+        subprocess.run(['ip', 'link', 'delete', 'wire'])
+        subprocess.run(['systemctl', 'restart', 'holdfast-resolvers.service'])
     peer.kill()
     if 'server' in globals():
         server.kill()
