@@ -23,6 +23,8 @@ export type DeclareInput = {
   readonly imagesOf: (agent: string) => string;
   /** The folder of the certificates that agents trust. */
   readonly trust: string;
+  /** The file of what is bound to whom: what is wrong there is no fault of an agent's file, which could not be changed any more. */
+  readonly bindingsPath: string;
 };
 
 export type DeclareOutput = {
@@ -61,7 +63,7 @@ export function declareAgents(input: DeclareInput): DeclareOutput {
     agents.push(agent);
     const { slice, type } = declaration;
     // The agent is declared all the same: it has the secret's use, but nobody told it the placeholder.
-    if (agent.net !== null) for (const message of secretEnvironment(agent.secrets).problems) problems.push({ file: declaration.file, line: 1, message });
+    if (agent.net !== null) for (const message of secretEnvironment(agent.secrets).problems) problems.push({ file: input.bindingsPath, line: 1, message: `${agent.name}: ${message}` });
     units.set(agent.name, unitsOf({ agent, slice, profiles: type.profiles, groups: type.groups, door: input.doorOf(agent.name), own: input.ownOf(agent.name), images: input.imagesOf(agent.name), trust: input.trust }));
   }
   return { declared: { agents, problems }, slots, unitsOf: units };

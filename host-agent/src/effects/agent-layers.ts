@@ -27,6 +27,7 @@ export function readAgentLayers(root: string, paths: Paths, self: number, holdfa
     workspaceOf: (agent: string) => `${paths.workspaces}/${agent}`,
     doorOf: (agent: string) => `${paths.agentDoors}/${agent}`,
     trust: paths.egressTrust,
+    bindingsPath: paths.secretBindings,
     imagesOf: (agent: string) => `${paths.images}/${agent}`,
     ownOf: (agent: string) => [`${paths.restorePoints}/${agent}`, `${paths.transfers}/${agent}`, `${paths.images}/${agent}/new`],
   };
