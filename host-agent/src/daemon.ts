@@ -14,6 +14,8 @@ import { agentChanges, grantsOutside, operatorChanges } from './daemon/changes.t
 import { holdDeclarations } from './daemon/declarations.ts';
 import { firstPoints } from './daemon/first-points.ts';
 import { keepGuides } from './daemon/guides.ts';
+import { inTurn } from './daemon/in-turn.ts';
+import { openEgressSide, type EgressSide } from './daemon/egress-side.ts';
 import { openRequests } from './daemon/requests.ts';
 import { openRunners } from './daemon/runners.ts';
 import { openShells } from './daemon/open-shells.ts';
@@ -123,7 +125,9 @@ export async function main(args: readonly string[]): Promise<void> {
     clock,
     onFault,
   });
+  let out: EgressSide | null = null;
   const tellAgents = (book: GrantBook): void => {
+    out?.ways.look();
     toolLists.look(authorities.values(), book);
     guides.look(authorities.values(), book);
     shells.look();
@@ -140,7 +144,10 @@ export async function main(args: readonly string[]): Promise<void> {
   const starts = bootStarts(paths.daemonRuntime, boot, onFault);
   const running = runningAgents(paths.daemonRuntime, boot, onFault);
   const runs = openAgentRuns(running.before, {
-    onEnded: (agent, { reason, result }) => note(draft('agent.stopped', { agent, reason, result })),
+    onEnded: (agent, { reason, result }) => {
+      out?.ways.cutAgent(agent, 'its agent has ended');
+      note(draft('agent.stopped', { agent, reason, result }));
+    },
     onStarted: (agent) => note(draft('agent.started', { agent })),
     keep: running.keep,
   });
@@ -200,6 +207,9 @@ export async function main(args: readonly string[]): Promise<void> {
     onFault,
   };
 
+  const egress = openEgressSide({ root, paths, boot }, { ...ports, authorityOf: (agent) => authorities.get(agent) ?? null, note, newCallId });
+  out = egress;
+
   const world = {
     ports,
     note,
@@ -239,6 +249,7 @@ export async function main(args: readonly string[]): Promise<void> {
     }
     requests.keepOnly(agents);
     watches.keepOnly(agents.map(({ name }) => name));
+    egress.declared(before, now);
     note(draft('configuration.changed', agentChanges(before, now)));
     await doors.update(agents.filter((agent) => authorities.has(agent.name)));
     tellAgents(grants.book());
@@ -282,7 +293,8 @@ export async function main(args: readonly string[]): Promise<void> {
     requests: requests.book,
     replaceRequests: requests.replace,
     units: systemd,
-    runs,
+    runs: egress.watching(runs),
+    usage: egress.usage,
     keepBeforeRun,
     startIsOver: starts.over,
     lastStop: new Map(),
@@ -293,7 +305,7 @@ export async function main(args: readonly string[]): Promise<void> {
       const ran = await systemd.startUnit('holdfast-declare.service');
       return ran.ok ? declarations.reload() : ran;
     },
-    posture: async () => [...(await readPosture(root, confined(agents), containedUnits(agents))), confinementFact(policy, agents)],
+    posture: async () => [...(await readPosture(root, confined(agents), containedUnits(agents))), confinementFact(policy, agents), ...egress.posture(agents)],
     oneAtATime: inTurn(),
     shells,
     sessionsOf: (agent) => doors.of(agent)?.sessions() ?? 0,
@@ -304,6 +316,8 @@ export async function main(args: readonly string[]): Promise<void> {
     onRefused: (uid, why, count) => note(draft('door.refused', { agent: null, door: 'operator', uid, why, count })),
     onFault,
   });
+
+  await egress.listen((uid, why) => log.warn({ uid, why }, 'a connection to the door of holdfast-egress was refused'));
 
   const lookAtConfinement = watchConfinement(policy, door, (agent, why) => log.error({ agent: agent.name, why }, 'the kernel does not confine this agent: it is not served'));
   const looking = setInterval(() => void lookAtAgents(), LOOK_AT_AGENTS_MS);
@@ -344,7 +358,7 @@ export async function main(args: readonly string[]): Promise<void> {
     log.info({}, 'stopping');
     declarations.close();
     clearInterval(looking);
-    const last = Promise.all([calls.close(), shells.close()]);
+    const last = Promise.all([calls.close(), shells.close(), egress.close()]);
     await Promise.race([last, sleep(LAST_CALLS_MS, undefined, { ref: false })]);
     runners.close();
     await last;
@@ -359,16 +373,6 @@ export async function main(args: readonly string[]): Promise<void> {
     ledger.close();
     process.exit(0);
   }
-}
-
-/** Runs what it is given one after the other. */
-function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = last.then(work);
-    last = turn.catch(() => undefined);
-    return turn;
-  };
 }
 
 /** Which of our processes must be under which profile (image: apparmor.d). */

@@ -26,17 +26,17 @@ test.each<[string, (file: any) => unknown]>([
   ['no object', () => []],
   ['another version', (file) => ({ ...file, v: 2 })],
   ['a field more', (file) => ({ ...file, note: 1 })],
-  ['a field less', ({ open: _, ...file }) => file],
+  ['a field less', (file) => ({ ...file, open: undefined })],
   ['a clock without its boot', (file) => ({ ...file, clock: { ...file.clock, boot: 7 } })],
   ['a negative time', (file) => ({ ...file, clock: { ...file.clock, ms: -1 } })],
   ['a negative amount', (file) => ({ ...file, spent: { ...file.spent, cost: [[600_000, -5]] } })],
   ['half an amount', (file) => ({ ...file, spent: { ...file.spent, cost: [[600_000, 0.5]] } })],
   ['marks out of order', (file) => ({ ...file, spent: { ...file.spent, cost: [[2, 1], [1, 1]] } })],
-  ['a kind less', ({ spent: { cost: _, ...spent }, ...file }) => ({ ...file, spent })],
+  ['a kind less', (file) => ({ ...file, spent: { ...file.spent, cost: undefined } })],
   ['a reservation without its amounts', (file) => ({ ...file, open: [{ call: 'c-2' }] })],
   ['a call twice', (file) => ({ ...file, open: [...file.open, ...file.open] })],
 ])('refused: %s', (_, change) => {
-  expect(readAccount(change(JSON.parse(writeAccount(good()))) as never)).toMatchObject({ ok: false });
+  expect(readAccount(JSON.parse(JSON.stringify(change(JSON.parse(writeAccount(good()))))))).toMatchObject({ ok: false });
 });
 
 test.each([

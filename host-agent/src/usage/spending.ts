@@ -15,7 +15,7 @@ export function foresee(model: ModelAsk | null, prices: PriceTable): Foreseen {
 /** `nothing`: it never reached a model, or the vendor turned it down. `ceiling`: what it might have come to, for nobody said what it did. */
 export type Charge = { readonly amounts: Amounts; readonly basis: 'said' | 'ceiling' | 'nothing' | 'no model'; readonly priced: boolean };
 
-type End = Pick<NetEnd, 'how' | 'status' | 'usage' | 'bytesUp' | 'bytesDown'>;
+type End = Pick<NetEnd, 'status' | 'usage' | 'bytesUp' | 'bytesDown'>;
 
 export function chargeFor(model: ModelAsk | null, reserved: Amounts, end: End, prices: PriceTable): Charge {
   const bytes = end.bytesUp + end.bytesDown;
@@ -35,7 +35,7 @@ export function chargeFor(model: ModelAsk | null, reserved: Amounts, end: End, p
  * Vendors take no money for a request that they refuse (4xx; Anthropic's 529, overloaded). After a time-out (408, 499) or another 5xx
  * the model may have answered all the same, and nobody here heard it.
  */
-function wasTurnedDown({ how, status, bytesUp }: End): boolean {
-  if (status === null) return (how === 'unreachable' || how === 'refused') && bytesUp === 0;
+function wasTurnedDown({ status, bytesUp }: End): boolean {
+  if (status === null) return bytesUp === 0;
   return status === 529 || (status >= 400 && status < 500 && status !== 408 && status !== 499);
 }
