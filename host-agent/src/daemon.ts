@@ -127,7 +127,7 @@ export async function main(args: readonly string[]): Promise<void> {
   });
   let out: EgressSide | null = null;
   const tellAgents = (book: GrantBook): void => {
-    out?.ways.look();
+    out?.look();
     toolLists.look(authorities.values(), book);
     guides.look(authorities.values(), book);
     shells.look();
@@ -145,7 +145,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const running = runningAgents(paths.daemonRuntime, boot, onFault);
   const runs = openAgentRuns(running.before, {
     onEnded: (agent, { reason, result }) => {
-      out?.ways.cutAgent(agent, 'its agent has ended');
+      out?.cutAgent(agent, 'its agent has ended');
       note(draft('agent.stopped', { agent, reason, result }));
     },
     onStarted: (agent) => note(draft('agent.started', { agent })),
@@ -201,6 +201,7 @@ export async function main(args: readonly string[]): Promise<void> {
       keptFirst: firsts.keptFirst,
     },
     shells,
+    fetcher: { fetch: (...request) => egress.fetcher.fetch(...request) },
     changer: { change: (intent, change) => hostChanger(systemd, door, watches).change(intent, change) },
     clock,
     confined: confinedAgent,

@@ -5,6 +5,7 @@ import type { RunsPort } from '../door/operator-ports.ts';
 import type { PostureFact } from '../door/operator-wire.ts';
 import { imageAccounts } from '../effects/account-names.ts';
 import { bootMillis } from '../effects/clock.ts';
+import { fetchByEgress } from '../effects/egress-fetch-client.ts';
 import { serveEgress } from '../effects/egress-listener.ts';
 import { keptAccounts } from '../effects/kept-accounts.ts';
 import { keptPrices } from '../effects/kept-prices.ts';
@@ -12,13 +13,18 @@ import { listenOn } from '../effects/listen.ts';
 import type { Paths } from '../effects/paths.ts';
 import type { AgentName } from '../identity/ids.ts';
 import { limitsOf } from '../tool-call/judge-spending.ts';
+import type { FetcherPort } from '../tool-call/ports.ts';
 import { lost, netOutcome } from '../tool-call/net-entries.ts';
-import { openWaysOut, type WaysOut, type WaysOutPorts } from './ways-out.ts';
+import { openFetches } from './fetches.ts';
+import { openWaysOut, type WaysOutPorts } from './ways-out.ts';
 
 /** Everything of holdfastd that is about the network: who is out, and what each agent has spent. */
 export type EgressSide = {
-  readonly ways: WaysOut;
   readonly usage: UsagePort;
+  readonly fetcher: FetcherPort;
+  /** What is granted has changed. */
+  readonly look: () => void;
+  readonly cutAgent: (agent: AgentName, why: string) => void;
   /** `onRefused`: a peer that is not holdfast-egress. */
   readonly listen: (onRefused: (uid: number, why: string) => void) => Promise<void>;
   /** The same, and who is stopped is called back. */
@@ -42,11 +48,21 @@ export function openEgressSide({ root, paths, boot }: Place, ports: Omit<WaysOut
   });
   const prices = keptPrices(paths.usage);
   const ways = openWaysOut({ ...ports, accounts, prices: prices.table });
+  const fetches = openFetches({ ...ports, accounts, prices: prices.table, send: (...request) => fetchByEgress(paths.egressFetchSocket, ...request) });
+  const cutAgent = (agent: AgentName, why: string): void => {
+    ways.cutAgent(agent, why);
+    fetches.cutAgent(agent);
+  };
   let closeDoor = (): void => undefined;
   const ticking = setInterval(ways.tick, TICK_MS).unref();
 
   return {
-    ways,
+    fetcher: fetches,
+    look: () => {
+      ways.look();
+      fetches.look();
+    },
+    cutAgent,
     usage: {
       read: accounts.read,
       limitsOf,
@@ -68,7 +84,7 @@ export function openEgressSide({ root, paths, boot }: Place, ports: Omit<WaysOut
     watching: (runs) => ({
       ...runs,
       stopping: (agent) => {
-        ways.cutAgent(agent, 'its agent was stopped');
+        cutAgent(agent, 'its agent was stopped');
         return runs.stopping(agent);
       },
     }),
@@ -76,8 +92,8 @@ export function openEgressSide({ root, paths, boot }: Place, ports: Omit<WaysOut
       const is = new Map(now.agents.map((agent) => [agent.name, JSON.stringify(agent)]));
       for (const agent of before.agents) {
         const same = is.get(agent.name);
-        if (same === undefined) ways.cutAgent(agent.name, 'its agent is declared no more');
-        else if (same !== JSON.stringify(agent)) ways.cutAgent(agent.name, 'its agent was declared anew');
+        if (same === undefined) cutAgent(agent.name, 'its agent is declared no more');
+        else if (same !== JSON.stringify(agent)) cutAgent(agent.name, 'its agent was declared anew');
       }
       // What was open when holdfastd ended is charged and recorded as soon as it is known, not at the next request.
       for (const { name, net } of now.agents) if (net !== null) accounts.read(name);

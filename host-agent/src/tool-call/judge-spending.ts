@@ -2,7 +2,7 @@
 import type { NetAsk, NetRefusal } from '../egress/egress-wire.ts';
 import type { AgentAuthority } from '../gate/authority.ts';
 import type { CallId } from '../identity/ids.ts';
-import { leftOf, reserve, type Account, type Amounts, type Limits } from '../usage/account.ts';
+import { leftOf, MOST, reserve, type Account, type Amounts, type Limits } from '../usage/account.ts';
 import { overWords, ruleOf } from '../usage/over-limit.ts';
 import type { PriceTable } from '../usage/price.ts';
 import { foresee } from '../usage/spending.ts';
@@ -11,7 +11,7 @@ export type Spending =
   | { readonly ok: true; readonly account: Account; readonly amounts: Amounts; readonly limits: { readonly bytesUp: number; readonly bytesDown: number } }
   | { readonly ok: false; readonly refusal: NetRefusal };
 
-/** Less than this would carry no request that is worth the name. */
+/** Less than this would carry no request that is worth the name; of a small quota, an eighth. */
 const LEAST_BYTES = 64 * 1024;
 
 export function limitsOf({ net, budget }: Pick<AgentAuthority, 'net' | 'budget'>): Limits {
@@ -36,7 +36,7 @@ export function judgeSpending(
     const message = `Nobody knows what the model ${ask.model?.model} costs, and you have a limit of cost. Use a model with a known price, or tell an operator: holdfast usage prices adds one.`;
     return { ok: false, refusal: { rule: 'model.price', message, ask: null, retryAfterMs: null } };
   }
-  const least = Math.max(1, Math.min(LEAST_BYTES, limits.bytes ?? LEAST_BYTES));
+  const least = Math.max(1, Math.min(LEAST_BYTES, Math.floor((limits.bytes ?? MOST) / 8)));
   const bytes = Math.max(least, Math.ceil(leftOf(account, limits, 'bytes', now) / 2));
   const amounts: Amounts = { cost, tokens, requests: 1, bytes };
   const reserved = reserve(account, limits, call, amounts, now);
