@@ -77,6 +77,36 @@ test('a declared agent has its slot, folders, units, socket, and a file that hol
   );
 });
 
+test('what holdfast-secretd says is bound becomes what an agent holds; a file of another, or an odd one, gives nobody a secret', () => {
+  const key = { name: 'MODEL_KEY', agents: ['coder', 'demo'], hosts: [{ host: 'api.example', port: 443 }], header: { name: 'x-api-key', template: '{}' }, placeholder: 'sk-p' };
+  const file = pathsUnder(root).secretBindings;
+  mkdirSync(join(root, 'run/holdfast-secrets'), { recursive: true });
+  const publish = (value: unknown): void => writeFileSync(file, typeof value === 'string' ? value : JSON.stringify(value), { mode: 0o644 });
+  put(2, 'coder.yaml', 'name: coder\ntype: dev\nnet: {hosts: {api.example: {methods: [POST]}}}\n');
+  const coder = (declared: Declared) => declared.agents.find(({ name }) => name === 'coder');
+
+  expect(coder(run())).toMatchObject({ secrets: [], net: { quota: { requestsPerDay: 20_000 } }, budget: { costPerDay: 50_000_000, tokensPerHour: 2_000_000 } });
+  publish({ v: 1, state: 'locked', bindings: [key] });
+  const bound = run();
+  expect(coder(bound)).toMatchObject({ secrets: [{ ...key, agents: ['coder'] }], net: { rules: [{ host: 'api.example', mode: 'inspect', methods: ['POST'] }] } });
+  expect(coder(bound)?.capabilities).toEqual(expect.arrayContaining(['model:use:*', 'secret:use:MODEL_KEY', 'net:connect:api.example:443']));
+  // demo's type reaches no network: told, and demo is declared all the same.
+  expect(names(bound)).toEqual(['coder', 'demo']);
+  expect(bound.agents.find(({ name }) => name === 'demo')).toMatchObject({ net: null, secrets: [], budget: { costPerDay: null, tokensPerHour: null } });
+  expect(told(bound)).toEqual([expect.stringMatching(/^\/run\/holdfast-secrets\/bindings\.json:1: secret MODEL_KEY is bound to agent demo, whose type task may not use it/)]);
+
+  for (const [odd, why] of [['{', 'cannot be used'], [{ v: 1, state: 'open', bindings: [{ ...key, name: '*' }] }, 'is no name of a secret']] as const) {
+    publish(odd);
+    const declared = run();
+    expect(coder(declared)?.secrets).toEqual([]);
+    expect(told(declared)).toEqual([expect.stringContaining(why)]);
+  }
+  publish({ v: 1, state: 'open', bindings: [key] });
+  chmodSync(file, 0o666);
+  const others = run();
+  expect([coder(others)?.secrets, told(others)]).toEqual([[], [expect.stringContaining('others than its owner can write it')]]);
+});
+
 test('a second run changes nothing and reloads nothing', () => {
   run();
   const before = readFileSync(pathsUnder(root).declaredAgents, 'utf8');

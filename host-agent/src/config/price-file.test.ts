@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { KNOWN_PRICES } from '../usage/known-prices.ts';
 import { priceOf } from '../usage/price.ts';
+import { priceFileJsonSchema } from './price-file-schema.ts';
 import { parsePriceFile, withPrices } from './price-file.ts';
 
 const FILE = `models:
@@ -36,4 +38,8 @@ test.each([
 ])('refused with its line: %s', (text, line, message) => {
   const read = parsePriceFile('p.yaml', `${text}\n`);
   expect(read.ok ? [] : read.problems).toContainEqual({ file: 'p.yaml', line, message: expect.stringContaining(message) });
+});
+
+test('the published schema is the one the loader uses (else run host-agent/scripts/write-agent-file-schema.ts)', () => {
+  expect(readFileSync(new URL('../../../docs/prices.schema.json', import.meta.url), 'utf8')).toBe(priceFileJsonSchema());
 });
