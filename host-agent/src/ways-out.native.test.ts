@@ -187,7 +187,7 @@ test('an allowed way out has a receipt over its permit, and intent and outcome o
   expect(receipt).toMatchObject({ permit: netPermitDigest(permit), agent: 'coder', notAfter: permit.notAfter });
   const key = parseReceiptKey(readFileSync(paths.receiptKey, 'utf8'));
   expect(key.ok && isReceiptValid(receipt, key.value)).toBe(true);
-  expect(answer.limits.bytesUp).toBeGreaterThan(10_000_000);
+  expect(answer.limits).toEqual({ bytesUp: 1_000 + 65_536, bytesDown: 1_000_000 + 65_536 });
   egress.end(permit.call, { status: 200, bytesUp: 1_200, bytesDown: 3_400, usage: USAGE });
 
   expect(await outcomeOf(permit.call)).toMatchObject({
@@ -351,10 +351,10 @@ describe('what may be spent', () => {
   test('requests and bytes of a day', async () => {
     const counter = { agent: 'counter' as never };
     const first = allowed(await egress.ask(counter));
-    // Half of what is left; a quarter of that up.
-    expect(first.limits).toEqual({ bytesUp: 50_000, bytesDown: 150_000 });
+    // An eighth of what is left; a quarter of that up.
+    expect(first.limits).toEqual({ bytesUp: 12_500, bytesDown: 37_500 });
     const second = allowed(await egress.ask(counter));
-    expect(second.limits).toEqual({ bytesUp: 25_000, bytesDown: 75_000 });
+    expect(second.limits).toEqual({ bytesUp: 12_500, bytesDown: 37_500 });
     egress.end(first.permit.call, { bytesUp: 50_000, bytesDown: 150_000, how: 'quota' });
     egress.end(second.permit.call, { bytesUp: 25_000, bytesDown: 75_000, how: 'quota' });
     await outcomeOf(second.permit.call);

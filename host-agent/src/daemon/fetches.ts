@@ -30,7 +30,7 @@ export function openFetches({ authorityOf, accounts, prices, grants, send }: Por
     if (authority === null) return refuse(`agent ${agent} is not served any more`);
     const account = accounts.read(agent);
     if (!account.ok) return account;
-    const spending = judgeSpending({ model: null }, authority, call, account.value.account, prices(), account.value.now);
+    const spending = judgeSpending({ what: 'request', host: request.host, model: null }, authority, call, account.value.account, prices(), account.value.now);
     if (!spending.ok) return refuse(`${spending.refusal.rule}: ${spending.refusal.message}`);
     accounts.replace(agent, spending.account);
     const one: Running = { agent, grants: used, end: new AbortController() };

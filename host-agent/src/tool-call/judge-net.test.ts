@@ -112,10 +112,15 @@ describe('spending', () => {
     expect(spend(who, REQUEST, spent)).toMatchObject({ ok: true });
   });
 
-  test('of the bytes of a day each gets half of what is left, until too little is', () => {
+  test('of the bytes of a day each is held an eighth of what is left, and of a request what it can have', () => {
     const who = agent([]);
     const first = spend(who, TUNNEL);
-    expect(first).toMatchObject({ ok: true, limits: { bytesUp: 125_000, bytesDown: 375_000 } });
+    expect(first).toMatchObject({ ok: true, amounts: { bytes: 125_000 }, limits: { bytesUp: 31_250, bytesDown: 93_750 } });
+    // RULE lets one byte come back; a model's request is as long as it is.
+    const large = agent([], { net: { rules: [RULE], quota: { bytesPerDay: 10_000_000_000, requestsPerDay: 100 } } });
+    expect(spend(large, { ...REQUEST, model: MODEL })).toMatchObject({ ok: true, limits: { bytesUp: 65_546, bytesDown: 65_537 } });
+    expect(spend(large, REQUEST)).toMatchObject({ ok: true, limits: { bytesUp: 312_500_000, bytesDown: 65_537 } });
+    expect(spend(large, { ...REQUEST, host: 'git.example' })).toMatchObject({ ok: true, limits: { bytesUp: 312_500_000, bytesDown: 937_500_000 } });
     const nearly = { ...EMPTY_ACCOUNT, spent: { ...EMPTY_ACCOUNT.spent, bytes: [[600_000, 970_000]] as const } };
     expect(spend(who, TUNNEL, nearly)).toMatchObject({ ok: false, refusal: { rule: 'quota.bytes', retryAfterMs: 87_000_000 } });
   });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { NetAsk, NetRefusal } from '../egress/egress-wire.ts';
+import { ruleFor } from '../egress/match-rule.ts';
 import type { AgentAuthority } from '../gate/authority.ts';
 import type { CallId } from '../identity/ids.ts';
 import { leftOf, MOST, reserve, type Account, type Amounts, type Limits } from '../usage/account.ts';
@@ -18,12 +19,15 @@ export function limitsOf({ net, budget }: Pick<AgentAuthority, 'net' | 'budget'>
   return { cost: budget.costPerDay, tokens: budget.tokensPerHour, requests: net?.quota.requestsPerDay ?? 0, bytes: net?.quota.bytesPerDay ?? 0 };
 }
 
+/** What HTTP says beside a body. */
+const HEADERS_BYTES = 64 * 1024;
+
 /**
- * Is there room for it, whatever it comes to (R23, R24)? Of the bytes that are left in the day, one way out gets half, so that several
- * at a time all get some; a quarter of that is for what goes up.
+ * Is there room for it, whatever it comes to (R23, R24)? Of the bytes that are left in the day, one way out is held an eighth, so that
+ * dozens at a time all get some: a quarter of that for what goes up. Of a request no more is held than it can have.
  */
 export function judgeSpending(
-  ask: Pick<NetAsk, 'model'>,
+  ask: Pick<NetAsk, 'what' | 'host' | 'model'>,
   agent: Pick<AgentAuthority, 'net' | 'budget'>,
   call: CallId,
   account: Account,
@@ -37,13 +41,16 @@ export function judgeSpending(
     return { ok: false, refusal: { rule: 'model.price', message, ask: null, retryAfterMs: null } };
   }
   const least = Math.max(1, Math.min(LEAST_BYTES, Math.floor((limits.bytes ?? MOST) / 8)));
-  const bytes = Math.max(least, Math.ceil(leftOf(account, limits, 'bytes', now) / 2));
-  const amounts: Amounts = { cost, tokens, requests: 1, bytes };
+  const part = Math.max(least, Math.ceil(leftOf(account, limits, 'bytes', now) / 8));
+  const up = Math.floor(part / 4);
+  const most = ask.what === 'tunnel' || agent.net === null ? null : (ruleFor(agent.net, ask.host)?.responseMax ?? null);
+  const bytesUp = ask.model === null ? up : Math.min(up, ask.model.inputBytes + HEADERS_BYTES);
+  const bytesDown = most === null ? part - up : Math.min(part - up, most + HEADERS_BYTES);
+  const amounts: Amounts = { cost, tokens, requests: 1, bytes: bytesUp + bytesDown };
   const reserved = reserve(account, limits, call, amounts, now);
   if (!reserved.ok) {
     const { over } = reserved;
     return { ok: false, refusal: { rule: ruleOf(over), message: overWords(over), ask: null, retryAfterMs: over.retryAfterMs } };
   }
-  const bytesUp = Math.floor(bytes / 4);
-  return { ok: true, account: reserved.account, amounts, limits: { bytesUp, bytesDown: bytes - bytesUp } };
+  return { ok: true, account: reserved.account, amounts, limits: { bytesUp, bytesDown } };
 }
