@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { readJsonLines, writeJsonLine } from './effects/json-lines.ts';
 import { pathsUnder } from './effects/paths.ts';
@@ -16,6 +18,9 @@ import { isReceiptValid, parseReceiptKey } from './ledger/receipt.ts';
 
 const MAIN = join(import.meta.dirname, 'main.ts');
 const OPERATOR = 30_200;
+const FETCHER = 30_106;
+const UNIFIED = existsSync('/sys/fs/cgroup/cgroup.procs') ? '/sys/fs/cgroup' : '/sys/fs/cgroup/unified';
+const GROUP = `/holdfast-ways-${process.pid}`;
 const root = mkdtempSync('/tmp/holdfast-ways-');
 const paths = pathsUnder(root);
 const children = new Set<ChildProcess>();
@@ -47,6 +52,7 @@ const AGENTS = [
   agent('noisy', 30_103),
   agent('damaged', 30_104),
   agent('quiet', 30_105, { net: null, secrets: [], capabilities: [], ceiling: { allow: ['process:list'], deny: [] } }),
+  agent('fetcher', FETCHER, { capabilities: ['net:connect:api.example:443', 'net:connect:open.example:443'], peers: { agent: `/x/fetcher`, remote: GROUP } }),
 ];
 
 function declare(agents: readonly object[]): void {
@@ -161,6 +167,11 @@ beforeAll(async () => {
   chmodSync(root, 0o755);
   for (const dir of [paths.daemonRuntime, paths.runnerSockets, paths.ledgerState, paths.usage, join(root, 'run/holdfast/declared'), join(root, 'var')]) mkdirSync(dir, { recursive: true });
   for (const name of ['coder', 'spender', 'counter', 'noisy', 'damaged', 'quiet']) mkdirSync(join(paths.agentDoors, name), { recursive: true });
+  const door = join(paths.agentDoors, 'fetcher');
+  mkdirSync(door, { recursive: true });
+  chownSync(door, 0, FETCHER);
+  chmodSync(door, 0o2750);
+  mkdirSync(`${UNIFIED}${GROUP}`, { recursive: true });
   writeFileSync(join(paths.usage, 'damaged.json'), '{"v":1,');
   declare(AGENTS);
   writeFileSync(paths.declaredOperators, JSON.stringify({ operators: [{ name: 'anna', uid: OPERATOR, roles: ['admin'] }] }));
@@ -174,6 +185,14 @@ afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
   await until('the end of all processes', () => children.size === 0);
   rmSync(root, { recursive: true, force: true });
+  await until('the end of the control group', () => {
+    try {
+      rmdirSync(`${UNIFIED}${GROUP}`);
+      return true;
+    } catch {
+      return false;
+    }
+  });
 });
 
 beforeEach(() => {
@@ -417,4 +436,49 @@ test('the door is for holdfast-egress alone', async () => {
   // What cannot be read is refused under its own id; the connection goes on.
   expect(await egress.say({ id: 99_999, ask: 'open' })).toMatchObject({ ok: false, refusal: { rule: 'malformed' } });
   egress.end((allowed(await egress.ask({}))).permit.call);
+});
+
+test('net.fetch: judged, recorded without its query, permitted, made by holdfast-egress, counted', async () => {
+  const made: { permit: JsonObject; receipt: JsonObject; request: JsonObject }[] = [];
+  mkdirSync(join(paths.egressFetchSocket, '..'), { recursive: true });
+  const server = createServer((socket) => {
+    readJsonLines(socket, {
+      maxBytes: 1024 * 1024,
+      onValue: (value) => {
+        made.push(value as unknown as (typeof made)[number]);
+        writeJsonLine(socket, { ok: true, status: 200, headers: [['content-type', 'text/plain']], body: Buffer.from('hello').toString('base64'), truncated: false });
+      },
+      onViolation: () => undefined,
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(paths.egressFetchSocket, resolve));
+  const script = `echo $$ > ${UNIFIED}${GROUP}/cgroup.procs; exec setpriv --reuid ${FETCHER} --regid ${FETCHER} --clear-groups "$0" "$@"`;
+  const client = new Client({ name: 'fetcher', version: '1' });
+  await client.connect(new StdioClientTransport({ command: '/bin/sh', args: ['-c', script, process.execPath, MAIN, 'holdfast', '--root', root, 'mcp'], env: { PATH: '/usr/bin:/bin' }, stderr: 'inherit' }));
+  const fetch = (args: Record<string, unknown>) => client.callTool({ name: 'net.fetch', arguments: args });
+  try {
+    expect((await client.listTools()).tools.map(({ name }) => name)).toContain('net.fetch');
+    expect(await fetch({ url: 'https://open.example/x?key=hunter2' })).toMatchObject({ structuredContent: { status: 200, body: 'hello', truncated: false } });
+    expect(made).toMatchObject([{ permit: { agent: 'fetcher', host: 'open.example', port: 443, secrets: [] }, request: { method: 'GET', scheme: 'https', path: '/x?key=hunter2', headers: [], body: null } }]);
+    const key = parseReceiptKey(readFileSync(paths.receiptKey, 'utf8'));
+    const { permit, receipt } = made[0]! as unknown as Pick<Extract<NetAnswer, { readonly ok: true }>, 'permit' | 'receipt'>;
+    expect(key.ok && isReceiptValid(receipt, key.value) && receipt.permit === netPermitDigest(permit)).toBe(true);
+
+    expect(await fetch({ url: 'https://other.example/' })).toMatchObject({ isError: true, structuredContent: { refused: 'denied', missing: ['net:connect:other.example:443'], may_ask: ['net:connect:other.example:443'] } });
+    expect(await fetch({ url: 'https://api.example/v1/x' })).toMatchObject({ isError: true, structuredContent: { refused: 'denied', rule: 'host.method' } });
+    expect(await fetch({ url: 'https://open.example@evil.example/' })).toMatchObject({ isError: true, structuredContent: { refused: 'malformed' } });
+    expect(made).toHaveLength(1);
+
+    const all = await entries('--tool', 'net.fetch');
+    expect(all.map(({ kind }) => kind)).toEqual(['call.intent', 'call.outcome', 'call.refused', 'call.refused', 'call.refused']);
+    expect(all[0]?.data).toMatchObject({ arguments: { method: 'GET', host: 'open.example', path: '/x' }, permit_digest: receipt.permit });
+    expect(all[1]?.data).toMatchObject({ status: 'ok', observed: { by: 'egress', http_status: 200 } });
+    expect(JSON.stringify(all)).not.toContain('hunter2');
+    expect(JSON.parse((await holdfast('usage', 'fetcher', '--json')).out)).toMatchObject({ figures: [{ spent: 0 }, { spent: 0 }, { kind: 'requests', spent: 1 }, { kind: 'bytes' }] });
+    const guide = readFileSync(join(paths.agentDoors, 'fetcher', 'AGENTS.md'), 'utf8');
+    expect(guide).toContain('- `open.example:443`');
+  } finally {
+    await client.close();
+    server.close();
+  }
 });
