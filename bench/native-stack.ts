@@ -66,7 +66,7 @@ export async function nativeStack(programs: Programs): Promise<NativeStack> {
   writeFileSync(join(root, 'etc/passwd'), 'holdfast:x:0:0::/:/bin/false\n');
   const agent = {
     name: 'bench', pack: 'main', id: 'agent.main.bench.v1', type: 'dev', mode: 'mediated', uid: AGENT, program: null, start: 'manual', workspace,
-    capabilities: CAPABILITIES, ceiling: { allow: CAPABILITIES, deny: [] }, limits: LIMITS, peerLabels: { agent: 'unconfined', remote: 'unconfined' }, callLabel: 'unconfined',
+    capabilities: CAPABILITIES, ceiling: { allow: CAPABILITIES, deny: [] }, limits: LIMITS, peerLabels: { agent: 'unconfined', remote: 'unconfined' }, callLabel: 'unconfined', net: null, secrets: [], budget: { costPerDay: null, tokensPerHour: null },
     peers: { agent: `/holdfast-bench-${process.pid}/client`, remote: '/none' },
   };
   writeFileSync(paths.declaredAgents, JSON.stringify({ agents: [agent], problems: [] }));

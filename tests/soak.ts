@@ -15,6 +15,7 @@ const DATA = process.env['HOLDFAST_DATA'];
 const GROUPS: Readonly<Record<string, Group>> = {
   matcher: { says: 'capability matching against the slow reference', count: 1_000_000, portion: 250_000, project: 'unit', tests: 'host-agent/src/capability/matching' },
   encoding: { says: 'no two different entries have equal bytes', count: 1_000_000, portion: 250_000, project: 'unit', tests: 'host-agent/src/ledger/encode' },
+  budget: { says: 'callers that reserve, settle, are lost and restarted against a record of each charge', count: 1_000_000, portion: 250_000, project: 'unit', tests: 'host-agent/src/usage/account.property' },
   'ledger-kill': { says: 'kill -9 of holdfast-ledger under load', count: 500, portion: 50, project: 'native', tests: 'host-agent/src/ledger-kill.native' },
   'daemon-kill': { says: 'kill -9 of holdfastd under load', count: 500, portion: 50, project: 'native', tests: 'host-agent/src/daemon.native' },
   'bit-flips': { says: 'a bit flipped in the ledger on disk', count: 10_000, portion: 2_500, project: 'unit', tests: 'host-agent/src/effects/sqlite-bit-flips' },

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { writeFileSync } from 'node:fs';
 import { agentFileJsonSchema } from '../src/config/agent-file-schema.ts';
+import { priceFileJsonSchema } from '../src/config/price-file-schema.ts';
 
 writeFileSync(new URL('../../docs/agent-file.schema.json', import.meta.url), agentFileJsonSchema());
+writeFileSync(new URL('../../docs/prices.schema.json', import.meta.url), priceFileJsonSchema());

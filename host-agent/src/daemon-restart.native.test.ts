@@ -23,7 +23,7 @@ let daemon: ChildProcess;
 const agent = (name: string, uid: number): object => ({
   name, pack: 'main', id: `agent.main.${name}.v1`, type: 'task', mode: 'mediated', uid, program: ['/usr/bin/true'], start: 'boot', capabilities: [],
   ceiling: { allow: ['process:list'], deny: [] }, limits: { timeoutMs: 60_000, memoryMax: 256 * 1024 ** 2, tasksMax: 64, outputMax: 65_536 },
-  workspace: paths.workspaces, peers: { agent: '/agents', remote: '/ssh' }, peerLabels: { agent: 'unconfined', remote: 'unconfined' }, callLabel: 'unconfined',
+  workspace: paths.workspaces, peers: { agent: '/agents', remote: '/ssh' }, peerLabels: { agent: 'unconfined', remote: 'unconfined' }, callLabel: 'unconfined', net: null, secrets: [], budget: { costPerDay: null, tokensPerHour: null },
 });
 
 function declare(...agents: readonly object[]): void {

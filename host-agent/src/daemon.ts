@@ -4,16 +4,18 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { closeSession, type GrantBook } from './capability/grant.ts';
-import { profilesOf } from './config/agent-type.ts';
 import type { Declared, DeclaredAgent } from './config/declared.ts';
 import { openAgentRuns } from './daemon/agent-runs.ts';
 import { doorHandlers } from './daemon/agent-sessions.ts';
 import { hostChanger } from './daemon/change-host.ts';
+import { confinedUnits, containedUnits } from './daemon/confined-units.ts';
 import { confinementFact, confinementOf, watchConfinement } from './daemon/confinement.ts';
 import { agentChanges, grantsOutside, operatorChanges } from './daemon/changes.ts';
 import { holdDeclarations } from './daemon/declarations.ts';
 import { firstPoints } from './daemon/first-points.ts';
 import { keepGuides } from './daemon/guides.ts';
+import { inTurn } from './daemon/in-turn.ts';
+import { openEgressSide, type EgressSide } from './daemon/egress-side.ts';
 import { openRequests } from './daemon/requests.ts';
 import { openRunners } from './daemon/runners.ts';
 import { openShells } from './daemon/open-shells.ts';
@@ -24,7 +26,7 @@ import { unfinishedCalls } from './daemon/unfinished-calls.ts';
 import { workspaceTurns } from './daemon/workspace-turns.ts';
 import { openWatches } from './daemon/watches.ts';
 import { keepBeforeRun as keepForRun, type KeptRun } from './door/keep-before-run.ts';
-import { agentOfUnit, agentUnit, containersUnit, runnerUnit } from './door/agent-units.ts';
+import { agentOfUnit, agentUnit } from './door/agent-units.ts';
 import { answerOperator, operatorOf } from './door/operator-door.ts';
 import type { OperatorDoorPorts } from './door/operator-ports.ts';
 import { openAgentDoors } from './effects/agent-doors.ts';
@@ -45,7 +47,7 @@ import { notifyReady } from './effects/notify.ts';
 import { observeHost, observeMetrics } from './effects/observe-host.ts';
 import { serveOperators } from './effects/operator-listener.ts';
 import { pathsUnder } from './effects/paths.ts';
-import { readPosture, type Confined } from './effects/posture.ts';
+import { readPosture } from './effects/posture.ts';
 import { runningAgents } from './effects/running-agents.ts';
 import { connectShell } from './effects/shell-connection.ts';
 import { openTranscript } from './effects/transcripts.ts';
@@ -123,7 +125,9 @@ export async function main(args: readonly string[]): Promise<void> {
     clock,
     onFault,
   });
+  let out: EgressSide | null = null;
   const tellAgents = (book: GrantBook): void => {
+    out?.look();
     toolLists.look(authorities.values(), book);
     guides.look(authorities.values(), book);
     shells.look();
@@ -140,7 +144,10 @@ export async function main(args: readonly string[]): Promise<void> {
   const starts = bootStarts(paths.daemonRuntime, boot, onFault);
   const running = runningAgents(paths.daemonRuntime, boot, onFault);
   const runs = openAgentRuns(running.before, {
-    onEnded: (agent, { reason, result }) => note(draft('agent.stopped', { agent, reason, result })),
+    onEnded: (agent, { reason, result }) => {
+      out?.cutAgent(agent, 'its agent has ended');
+      note(draft('agent.stopped', { agent, reason, result }));
+    },
     onStarted: (agent) => note(draft('agent.started', { agent })),
     keep: running.keep,
   });
@@ -194,11 +201,15 @@ export async function main(args: readonly string[]): Promise<void> {
       keptFirst: firsts.keptFirst,
     },
     shells,
+    fetcher: { fetch: (...request) => egress.fetcher.fetch(...request) },
     changer: { change: (intent, change) => hostChanger(systemd, door, watches).change(intent, change) },
     clock,
     confined: confinedAgent,
     onFault,
   };
+
+  const egress = openEgressSide({ root, paths, boot }, { ...ports, authorityOf: (agent) => authorities.get(agent) ?? null, note, newCallId });
+  out = egress;
 
   const world = {
     ports,
@@ -239,6 +250,7 @@ export async function main(args: readonly string[]): Promise<void> {
     }
     requests.keepOnly(agents);
     watches.keepOnly(agents.map(({ name }) => name));
+    egress.declared(before, now);
     note(draft('configuration.changed', agentChanges(before, now)));
     await doors.update(agents.filter((agent) => authorities.has(agent.name)));
     tellAgents(grants.book());
@@ -282,7 +294,8 @@ export async function main(args: readonly string[]): Promise<void> {
     requests: requests.book,
     replaceRequests: requests.replace,
     units: systemd,
-    runs,
+    runs: egress.watching(runs),
+    usage: egress.usage,
     keepBeforeRun,
     startIsOver: starts.over,
     lastStop: new Map(),
@@ -293,7 +306,7 @@ export async function main(args: readonly string[]): Promise<void> {
       const ran = await systemd.startUnit('holdfast-declare.service');
       return ran.ok ? declarations.reload() : ran;
     },
-    posture: async () => [...(await readPosture(root, confined(agents), containedUnits(agents))), confinementFact(policy, agents)],
+    posture: async () => [...(await readPosture(root, confinedUnits(agents), containedUnits(agents))), confinementFact(policy, agents), ...egress.posture(agents)],
     oneAtATime: inTurn(),
     shells,
     sessionsOf: (agent) => doors.of(agent)?.sessions() ?? 0,
@@ -304,6 +317,8 @@ export async function main(args: readonly string[]): Promise<void> {
     onRefused: (uid, why, count) => note(draft('door.refused', { agent: null, door: 'operator', uid, why, count })),
     onFault,
   });
+
+  await egress.listen((uid, why) => log.warn({ uid, why }, 'a connection to the door of holdfast-egress was refused'));
 
   const lookAtConfinement = watchConfinement(policy, door, (agent, why) => log.error({ agent: agent.name, why }, 'the kernel does not confine this agent: it is not served'));
   const looking = setInterval(() => void lookAtAgents(), LOOK_AT_AGENTS_MS);
@@ -344,7 +359,7 @@ export async function main(args: readonly string[]): Promise<void> {
     log.info({}, 'stopping');
     declarations.close();
     clearInterval(looking);
-    const last = Promise.all([calls.close(), shells.close()]);
+    const last = Promise.all([calls.close(), shells.close(), egress.close()]);
     await Promise.race([last, sleep(LAST_CALLS_MS, undefined, { ref: false })]);
     runners.close();
     await last;
@@ -359,35 +374,4 @@ export async function main(args: readonly string[]): Promise<void> {
     ledger.close();
     process.exit(0);
   }
-}
-
-/** Runs what it is given one after the other. */
-function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = last.then(work);
-    last = turn.catch(() => undefined);
-    return turn;
-  };
-}
-
-/** Which of our processes must be under which profile (image: apparmor.d). */
-function confined(agents: readonly DeclaredAgent[]): readonly Confined[] {
-  const own = [
-    { unit: 'holdfastd.service', profile: 'holdfastd', mustRun: true },
-    { unit: 'holdfast-ledger.service', profile: 'holdfast-ledger', mustRun: true },
-  ];
-  return [
-    ...own,
-    ...agents.flatMap(({ name, type, profile, containerLabel }) => [
-      { unit: agentUnit(name), profile, mustRun: false },
-      { unit: runnerUnit(name), profile: profilesOf(type).runner, mustRun: false },
-      ...(containerLabel === null ? [] : [{ unit: containersUnit(name), profile: profilesOf(type).containers, mustRun: false }]),
-    ]),
-  ];
-}
-
-/** Units whose acts the recorder must record (R103). */
-function containedUnits(agents: readonly DeclaredAgent[]): readonly string[] {
-  return agents.filter(({ mode }) => mode === 'contained').map(({ name }) => agentUnit(name));
 }

@@ -77,6 +77,36 @@ test('a declared agent has its slot, folders, units, socket, and a file that hol
   );
 });
 
+test('what holdfast-secretd says is bound becomes what an agent holds; a file of another, or an odd one, gives nobody a secret', () => {
+  const key = { name: 'MODEL_KEY', agents: ['coder', 'demo'], hosts: [{ host: 'api.example', port: 443 }], header: { name: 'x-api-key', template: '{}' }, placeholder: 'sk-p' };
+  const file = pathsUnder(root).secretBindings;
+  mkdirSync(join(root, 'run/holdfast-secrets'), { recursive: true });
+  const publish = (value: unknown): void => writeFileSync(file, typeof value === 'string' ? value : JSON.stringify(value), { mode: 0o644 });
+  put(2, 'coder.yaml', 'name: coder\ntype: dev\nnet: {hosts: {api.example: {methods: [POST]}}}\n');
+  const coder = (declared: Declared) => declared.agents.find(({ name }) => name === 'coder');
+
+  expect(coder(run())).toMatchObject({ secrets: [], net: { quota: { requestsPerDay: 20_000 } }, budget: { costPerDay: 50_000_000, tokensPerHour: 2_000_000 } });
+  publish({ v: 1, state: 'locked', bindings: [key] });
+  const bound = run();
+  expect(coder(bound)).toMatchObject({ secrets: [{ ...key, agents: ['coder'] }], net: { rules: [{ host: 'api.example', mode: 'inspect', methods: ['POST'] }] } });
+  expect(coder(bound)?.capabilities).toEqual(expect.arrayContaining(['model:use:*', 'secret:use:MODEL_KEY', 'net:connect:api.example:443']));
+  // demo's type reaches no network: told, and demo is declared all the same.
+  expect(names(bound)).toEqual(['coder', 'demo']);
+  expect(bound.agents.find(({ name }) => name === 'demo')).toMatchObject({ net: null, secrets: [], budget: { costPerDay: null, tokensPerHour: null } });
+  expect(told(bound)).toEqual([expect.stringMatching(/^\/run\/holdfast-secrets\/bindings\.json:1: secret MODEL_KEY is bound to agent demo, whose type task may not use it/)]);
+
+  for (const [odd, why] of [['{', 'cannot be used'], [{ v: 1, state: 'open', bindings: [{ ...key, name: '*' }] }, 'is no name of a secret']] as const) {
+    publish(odd);
+    const declared = run();
+    expect(coder(declared)?.secrets).toEqual([]);
+    expect(told(declared)).toEqual([expect.stringContaining(why)]);
+  }
+  publish({ v: 1, state: 'open', bindings: [key] });
+  chmodSync(file, 0o666);
+  const others = run();
+  expect([coder(others)?.secrets, told(others)]).toEqual([[], [expect.stringContaining('others than its owner can write it')]]);
+});
+
 test('a second run changes nothing and reloads nothing', () => {
   run();
   const before = readFileSync(pathsUnder(root).declaredAgents, 'utf8');
@@ -99,7 +129,7 @@ test('an agent is added and removed; its files and its slot stay its own, other 
   rmSync(layer(2, 'b.yaml'));
   asked = [];
   expect(names(run())).toEqual(['demo']);
-  expect(asked.slice(0, 2)).toEqual(['stop holdfast-agent@bee.service holdfast-runner@bee.socket holdfast-runner@bee.service holdfast-containers@bee.socket holdfast-containers@bee.service', 'reload']);
+  expect(asked.slice(0, 2)).toEqual(['stop holdfast-agent@bee.service holdfast-runner@bee.socket holdfast-runner@bee.service holdfast-containers@bee.socket holdfast-containers@bee.service holdfast-relay@bee.socket holdfast-relay@bee.service', 'reload']);
   expect(existsSync(join(root, 'run/holdfast/agents/bee'))).toBe(false);
   expect(readFileSync(join(root, 'var/lib/holdfast-workspaces/bee/kept'), 'utf8')).toBe('x');
   expect(readdirSync(join(root, 'run/systemd/system')).filter((name) => /bee|ssh/.test(name))).toEqual(
@@ -311,4 +341,62 @@ test('what a door folder holds is unlinked with it, and what a link there points
   rmSync(layer(2, 'b.yaml'));
   run();
   expect([existsSync(join(root, 'run/holdfast/agents/bee')), readFileSync(join(root, 'target'), 'utf8')]).toEqual([false, 'x']);
+});
+
+describe('an agent whose type can be granted a network', () => {
+  const unit = (name: string, file = '50-declared.conf'): string => join(pathsUnder(root).units, `${name}.service.d`, file);
+  const CODER = 'name: coder\ntype: dev\nprogram: [/usr/bin/python3, -I]\n';
+  const bind = (...secrets: readonly string[]): void => {
+    const path = pathsUnder(root).secretBindings;
+    mkdirSync(join(path, '..'), { recursive: true });
+    const bindings = secrets.map((name) => ({ name, agents: ['coder'], hosts: [{ host: 'api.example.com', port: 443 }], header: { name: 'x-api-key', template: '{}' }, placeholder: `hf-${name}` }));
+    writeFileSync(path, JSON.stringify({ v: 1, state: 'locked', bindings }));
+  };
+
+  test('has a relay in its slice, which is started with its runner\'s socket and stops with it, or with its network', () => {
+    put(2, 'coder.yaml', CODER);
+    run();
+    expect(readFileSync(unit('holdfast-relay@coder'), 'utf8')).toContain('[Service]\nSlice=agents-main-coder.slice\n');
+    expect(asked.at(-1)).toMatch(/^start .*holdfast-runner@coder\.socket holdfast-containers@coder\.socket holdfast-relay@coder\.socket/);
+    expect(asked.at(-1)).not.toContain('holdfast-relay@demo');
+    asked = [];
+    put(2, 'coder.yaml', CODER.replace('dev', 'task'));
+    run();
+    expect(asked[0]).toBe('stop holdfast-relay@coder.socket holdfast-relay@coder.service');
+    expect([existsSync(unit('holdfast-relay@coder')), existsSync(unit('holdfast-agent@coder'))]).toEqual([false, true]);
+    put(2, 'coder.yaml', CODER);
+    run();
+    asked = [];
+    rmSync(layer(2, 'coder.yaml'));
+    run();
+    expect(asked[0]).toMatch(/^stop holdfast-agent@coder\.service .*holdfast-relay@coder\.socket holdfast-relay@coder\.service$/);
+  });
+
+  test('is told of a secret that is bound to it at its next start: nothing that runs is started again', () => {
+    put(2, 'coder.yaml', CODER);
+    run();
+    const before = readFileSync(unit('holdfast-agent@coder'), 'utf8');
+    for (const [secrets, said] of [[['A_KEY'], 'Environment="A_KEY=hf-A_KEY"\n'], [['A_KEY', 'B_KEY'], 'Environment="B_KEY=hf-B_KEY"\n']] as const) {
+      asked = [];
+      bind(...secrets);
+      run();
+      expect(readFileSync(unit('holdfast-agent@coder', '60-secrets.conf'), 'utf8')).toContain(said);
+      expect(asked.map((one) => one.split(' ')[0])).toEqual(['reload', 'start']);
+    }
+    expect(readFileSync(unit('holdfast-agent@coder'), 'utf8')).toBe(before);
+    asked = [];
+    bind();
+    run();
+    expect(existsSync(unit('holdfast-agent@coder', '60-secrets.conf'))).toBe(false);
+    expect(asked.map((one) => one.split(' ')[0])).toEqual(['reload', 'start']);
+  });
+
+  test('has no variable of a name that means another thing to programs, and its file is not blamed for it', () => {
+    put(2, 'coder.yaml', CODER);
+    bind('NODE_OPTIONS', 'A_KEY');
+    const declared = run();
+    expect(readFileSync(unit('holdfast-agent@coder', '60-secrets.conf'), 'utf8')).not.toContain('NODE_OPTIONS');
+    expect(told(declared)).toEqual([expect.stringMatching(/^\/run\/holdfast-secrets\/bindings\.json:1: coder: the secret "NODE_OPTIONS" is not in the agent's environment/)]);
+    expect(names(declared)).toContain('coder');
+  });
 });

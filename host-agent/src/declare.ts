@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path';
 import { fstatSync } from 'node:fs';
 import type { Declared, DeclaredAgent, Problem } from './config/declared.ts';
 import { declareAgents } from './config/declare-agents.ts';
-import { DROP_IN, quotaUnit, slicePropertiesOf, type UnitFile } from './config/units.ts';
+import { agentOfFolder, DROP_IN, hasRelay, quotaUnit, relaySocket, slicePropertiesOf, type UnitFile } from './config/units.ts';
 import { imageAccounts } from './effects/account-names.ts';
 import { readAgentLayers } from './effects/agent-layers.ts';
 import { pathsUnder } from './effects/paths.ts';
@@ -65,7 +65,10 @@ export function declare({ root, paths, verbs, self, holdfast }: Run): Declared {
   const wanted = new Map<string, UnitFile>();
   for (const { name } of agents) for (const unit of unitsOf.get(name) ?? []) wanted.set(unit.path, unit);
   const changes = syncUnits(root, paths.units, [...wanted.values()], self);
-  if (changes.written.length + changes.removed.length > 0) verbs.reload();
+  // Of agents that are still there: their type, or their program, has no network any more.
+  verbs.stop(changes.removed.filter((folder) => folder.startsWith('holdfast-relay@')).map(agentOfFolder)
+    .filter((name) => name !== null && !gone.includes(name)).flatMap((name) => relayOf(name!)));
+  if (changes.written.length + changes.removed.length + changes.later.length > 0) verbs.reload();
   // daemon-reload alone leaves a slice that is active at its old limits until something starts in it.
   for (const folder of changes.replaced.filter((name) => name.endsWith('.slice.d'))) {
     verbs.setNow(folder.slice(0, -'.d'.length), slicePropertiesOf(wanted.get(`${folder}/${DROP_IN}`)!));
@@ -75,8 +78,11 @@ export function declare({ root, paths, verbs, self, holdfast }: Run): Declared {
   const quotas = agents.map(quotaUnit);
   verbs.restartRunning(changed.filter((unit) => !quotas.includes(unit)));
   // A quota does not run: it was set once, and what changed is set anew.
-  const sockets = agents.flatMap(({ name, containerLabel }) =>
-    [`holdfast-runner@${name}.socket`, ...(containerLabel === null ? [] : [`holdfast-containers@${name}.socket`])]);
+  const sockets = agents.flatMap((agent) => [
+    `holdfast-runner@${agent.name}.socket`,
+    ...(agent.containerLabel === null ? [] : [`holdfast-containers@${agent.name}.socket`]),
+    ...(hasRelay(agent) ? [relaySocket(agent)] : []),
+  ]);
   verbs.start([...quotas.filter((unit) => changed.includes(unit)), ...sockets]);
   closeDoors(root, paths.agentDoors, agents);
   return declared;
@@ -84,7 +90,11 @@ export function declare({ root, paths, verbs, self, holdfast }: Run): Declared {
 
 function processesOf(name: string): readonly string[] {
   const runners = ['runner', 'containers'].flatMap((kind) => ['socket', 'service'].map((what) => `holdfast-${kind}@${name}.${what}`));
-  return [`holdfast-agent@${name}.service`, ...runners];
+  return [`holdfast-agent@${name}.service`, ...runners, ...relayOf(name)];
+}
+
+function relayOf(name: string): readonly string[] {
+  return [`holdfast-relay@${name}.socket`, `holdfast-relay@${name}.service`];
 }
 
 /** Why an agent's folders cannot be had; null when they are there. */

@@ -7,7 +7,9 @@ import { EXIT, type ExitCode } from './cli/exit-code.ts';
 import type { Io } from './cli/io.ts';
 import { processIo } from './cli/process-io.ts';
 import { runCommand, usage } from './cli/run-command.ts';
+import { styled } from './cli/screen.ts';
 import { shellWords } from './cli/shell-words.ts';
+import { readSecretsState, secretsWarning } from './effects/secrets-state.ts';
 import { takeRoot } from './root-option.ts';
 
 /** `holdfast-shell`: the login shell of operators and agents. It knows the commands of `holdfast` and starts nothing else. */
@@ -47,7 +49,11 @@ async function prompt(io: Io): Promise<ExitCode> {
     again();
   });
   io.stop.addEventListener('abort', () => lines.close(), { once: true });
-  if (terminal) io.screen.line('the commands of holdfast, with or without that word; help, exit');
+  if (terminal) {
+    io.screen.line('the commands of holdfast, with or without that word; help, exit');
+    const warning = secretsWarning(readSecretsState(io.paths.secretBindings));
+    if (warning !== null) io.screen.line(styled(warning, 'red'));
+  }
   again();
   for await (const line of lines) {
     if (line.trim() === 'exit') break;

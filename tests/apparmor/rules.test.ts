@@ -90,6 +90,15 @@ describe('the profiles of a type', () => {
     expect([contained.capabilities, contained.network, contained.classes]).toEqual([agent.capabilities, agent.network, agent.classes]);
   });
 
+  test('of a type that can be granted a network the agent\'s own programs speak to their relay by streams of IPv4, and nobody else to anybody', async () => {
+    const [alone, net] = [await of(['process:run:*']), await of(['process:run:*', 'net:connect:*.example.org:443'])];
+    const inet = ({ network }: Policy) => network.filter((line) => !line.startsWith('unix '));
+    expect([inet(net.agent), inet(net.contained)]).toEqual([['inet stream'], ['inet stream']]);
+    expect([alone.agent, alone.contained, alone.runner, alone.call, net.runner, net.call].flatMap(inet)).toEqual([]);
+    const trusted = '/run/holdfast-egress-trust/ca-bundle.pem';
+    expect([net.agent, net.contained, net.call, alone.agent].map((policy) => policy.file(trusted).letters)).toEqual(['r', 'r', '', '']);
+  });
+
   test('only a type that may run programs has what programs need', async () => {
     const [without, runs] = [await of(['fs:read:/srv/**']), await of(['process:run:git'])];
     const seen = ({ call }: { call: Policy }) => ['/usr/bin/git', '/tmp/x', '/workspace/x', '/etc/passwd'].map((path) => call.file(path));

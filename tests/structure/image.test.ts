@@ -50,7 +50,7 @@ describe('units', () => {
   });
 
   it('every service of ours has a profile, no new privileges and a user or a reason to be root', () => {
-    const rootByDesign = ['holdfast-declare.service', 'holdfast-quota@.service', 'holdfast-seed.service', 'holdfast-ssh-hostkey.service'];
+    const rootByDesign = ['holdfast-declare.service', 'holdfast-firewall.service', 'holdfast-quota@.service', 'holdfast-resolvers.service', 'holdfast-secret-keep.service', 'holdfast-secret-load.service', 'holdfast-seed.service', 'holdfast-ssh-hostkey.service'];
     // user and profile of these come from the drop-in of each agent
     const perAgent = ['holdfast-agent@.service', 'holdfast-containers@.service', 'holdfast-runner@.service'];
     for (const unit of units.filter((u) => /^holdfast[^/]*\.service$/.test(u))) {
@@ -92,9 +92,9 @@ describe('units', () => {
   });
 
   it('of an agent start nothing without the drop-in of holdfast-declare, which says as whom and under which profile', () => {
-    const agent = { name: 'demo', pack: 'main', uid: 30_100, workspace: '/w', ceiling: { allow: [], deny: [] }, program: ['/usr/bin/x'], home: null, profile: 'holdfast-agent-task', containerLabel: 'x' } as unknown as DeclaredAgent;
+    const agent = { name: 'demo', pack: 'main', uid: 30_100, workspace: '/w', ceiling: { allow: [], deny: [] }, program: ['/usr/bin/x'], home: null, profile: 'holdfast-agent-task', containerLabel: 'x', net: { rules: [], quota: { bytesPerDay: 0, requestsPerDay: 0 } }, secrets: [] } as unknown as DeclaredAgent;
     const profiles = profilesOf('task');
-    const files = unitsOf({ agent, slice: { memoryMax: 1, tasksMax: 1, cpuPercent: 1, ioMax: 1, diskMax: 1 }, profiles, groups: [], door: '/d', own: [], images: '/i' });
+    const files = unitsOf({ agent, slice: { memoryMax: 1, tasksMax: 1, cpuPercent: 1, ioMax: 1, diskMax: 1 }, profiles, groups: [], door: '/d', own: [], images: '/i', trust: '/t' });
     for (const role of ['agent', 'containers', 'runner'] as const) {
       const template = `holdfast-${role}@.service`;
       const [asserted = '', ...more] = settings(template, 'AssertPathExists');
@@ -103,6 +103,11 @@ describe('units', () => {
       for (const line of [`User=${userOfSlot(0)}`, `Group=${userOfSlot(0)}`, `AppArmorProfile=${profiles[role]}`]) expect(file?.text.split('\n'), template).toContain(line);
       // It would take the assertion away: the whole list goes with an empty one.
       expect(file?.text).not.toMatch(/^Assert/m);
+    }
+    // The relay is the same for all but for its control group, by which holdfast-egress knows whose it is.
+    for (const unit of ['service', 'socket']) {
+      expect(settings(`holdfast-relay@.${unit}`, 'AssertPathExists').map((path) => path.replace('%n', 'holdfast-relay@demo.service').replace('%i', 'demo')), unit)
+        .toEqual([`${pathsUnder('').units}/${files.find(({ path }) => path.startsWith('holdfast-relay@'))!.path}`]);
     }
   });
 });

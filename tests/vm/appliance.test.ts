@@ -11,6 +11,7 @@ describe('the disk', () => {
     expect(rows.filter((r) => r.startsWith('holdfast_')).map((r) => Number(r.split(' ').at(-1)))).toEqual([1 << 30, 32 << 20]);
     expect(rows.filter((r) => r.startsWith('_empty')).map((r) => Number(r.split(' ').at(-1)))).toEqual([1 << 30, 32 << 20]);
     expect(size(/^holdfast-safe/)).toBe(64 << 20);
+    expect(size(/^holdfast-secrets/)).toBe(32 << 20);
     expect(size(/^holdfast-var/)).toBeGreaterThan(3 * 2 ** 30);
   });
 

@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // A coding agent from npm, unmodified, works on a git project with its own shell and editor, contained (R103): its acts are on record, what
 // it changed is shown and taken back byte for byte (R108), and nobody obeys what it left in .git (R109). Its model is a script on the test's
-// side. The product gives a contained agent no network; the test adds, from outside, a loopback that holds nothing but the model.
+// side. In the place of its own way out the test gives it, from outside, a loopback that holds nothing but the model.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pause } from '../../image/host/machine.ts';
-import { repository } from '../../image/host/workplace.ts';
 import { codexIn, configuration, modelCatalog } from './clients/codex.ts';
 import { NOTES, PROJECT, TURNS } from './clients/coding-task.ts';
 import { installClients } from './clients/install.ts';
 import { RELAY_PORT, RELAY_UNIT, relayModel } from './clients/model-relay.ts';
 import { startModel, type Model } from './clients/model-server.ts';
-import { withDropIn, withProfiles } from './guards.ts';
+import { withDropIn } from './guards.ts';
 import { as, asRoot, declare, head, holdfast, log, logSince, machine, root, until, type LogLine } from './machine.ts';
 
 const UNIT = 'holdfast-agent@coder.service';
 const WORKSPACE = '/var/lib/holdfast-workspaces/coder';
-const PROFILE = 'holdfast-agent-dev-contained';
 /** Where Codex lies in the machine, for as long as this test takes; and where its agent sees it. */
 const [STORE, CODER] = ['/var/lib/test-coder', '/usr/local/coder'];
 const dir = mkdtempSync(join(tmpdir(), 'holdfast-coder-'));
@@ -43,14 +41,6 @@ function gotten(name: string): string {
   // Its owner there is nobody here, and git would not look at it.
   expect(spawnSync('tar', ['-C', join(dir, name), '--no-same-owner', '-x'], { input: got.stdout }).status).toBe(0);
   return join(dir, name);
-}
-
-/** The agent's own profile with an address family more: the rule that refuses it taken out, and that one in its place. */
-function withInet(): string {
-  const text = (name: string) => readFileSync(join(repository, 'apparmor.d/abstractions', name), 'utf8');
-  const own = text('holdfast-agent').replace('  audit deny network inet,\n', '  network inet stream,\n');
-  expect(own).toContain('network inet stream');
-  return root(`cat /etc/apparmor.d/${PROFILE}`).replace('include <abstractions/holdfast-agent>', own);
 }
 
 let model: Model;
@@ -91,20 +81,22 @@ exec ${CODER}/codex exec --json --skip-git-repo-check --ephemeral -C /workspace/
   from = head();
   const relay = await relayModel(machine().sshConfig, model.url);
   const lines = [
-    'RestrictAddressFamilies=AF_INET', 'IPAddressAllow=localhost',
     'TemporaryFileSystem=/usr/local:ro', `BindReadOnlyPaths=${STORE}:${CODER}`, `ExecPaths=${CODER}`,
     '[Unit]', `JoinsNamespaceOf=${RELAY_UNIT}`,
   ];
   try {
-    await withProfiles({ [PROFILE]: withInet() }, () => withDropIn(UNIT, lines, async () => {
+    // In the place of its own way out, whose namespace would be another.
+    root('systemctl mask --runtime --now holdfast-relay@coder.socket');
+    await withDropIn(UNIT, lines, async () => {
       const started = holdfast('agent start coder');
       expect(started.status, started.stderr).toBe(0);
       const isOver = () => logSince(from, '--kind agent.stopped').some(({ data }) => data['agent'] === 'coder');
       // Its model answers in this very process, which looks at the machine only now and then.
       for (let turn = 0; turn < 40 && model.asked.length < TURNS.length && (turn % 8 < 7 || !isOver()); turn += 1) await pause(1_000);
       await until('its end', async () => (await pause(1_000), isOver()));
-    }));
+    });
   } finally {
+    root('systemctl unmask --runtime holdfast-relay@coder.socket');
     await relay.close();
     await model.close();
   }

@@ -127,7 +127,8 @@ describe('the ring of a contained agent', () => {
       'read /etc/shadow': 'EACCES', 'create /etc/x': 'EROFS', 'create /usr/x': 'EROFS', 'mkdir /run/x': 'EROFS',
       'exec /usr/lib/holdfast/call-init': 'EACCES', 'list /run/holdfast': 'EACCES',
       'read /var/lib/holdfast-workspaces/hands': 'ENOENT',
-      'inet 192.0.2.1': 'EAFNOSUPPORT', 'inet6 -': 'EAFNOSUPPORT', 'packet -': 'EAFNOSUPPORT', 'vsock -': 'EAFNOSUPPORT',
+      // its type may be granted a network: streams on a loopback, which leads nowhere but to its relay
+      'inet 192.0.2.1': 'ENETUNREACH', 'udp -': 'EACCES', 'raw -': 'EACCES', 'inet6 -': 'EAFNOSUPPORT', 'packet -': 'EAFNOSUPPORT', 'vsock -': 'EAFNOSUPPORT',
       // the way by which a record could be forged or the rules be changed
       'netlink -': 'EAFNOSUPPORT',
       'door /run/holdfast/agents/hands/mcp.sock': 'ENOENT', 'operate /run/holdfast/operator.sock': 'ENOENT',

@@ -125,8 +125,9 @@ describe('the first seed', () => {
     await runInTools([repository, dir], making, { log }).finally(() => closeSync(log));
     await waitForSsh(await bootWith(MALLORY, [], ['foreign.raw']), 300);
     // the control: it is there, met first, and its partitions have the names of ours (read from the disk: udev may still be at it)
-    expect((await asRoot('partx -go NAME /dev/vda')).trim().split('\n')).toEqual(['holdfast-safe', 'holdfast-var']);
+    expect((await asRoot('partx -go NAME /dev/vda')).trim().split('\n')).toEqual(['holdfast-safe', 'holdfast-secrets', 'holdfast-var']);
     expect(await asRoot('findmnt -no SOURCE /run/holdfast-safe; findmnt -no SOURCE /var')).toMatch(/^\/dev\/vdb\d+\n\/dev\/vdb\d+\n$/);
+    expect(await asRoot('cat /run/holdfast-secret-device')).toMatch(/^\/dev\/vdb\d+\n$/);
     expect((await settled('holdfast log --kind seed.ignored --json')).stdout).toContain('"ignored"');
     expect(ssh(machine!, 'mallory', 'holdfast version').stderr).toContain('Permission denied');
     expect(ssh(machine!, 'alice', 'holdfast version').status).toBe(0);

@@ -6,6 +6,7 @@ import { showDuration } from './duration.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import type { Io } from './io.ts';
 import { columns, styled } from './screen.ts';
+import { usageLines } from './usage.ts';
 
 export async function agentList(io: Io, given: Given): Promise<ExitCode> {
   const answer = await ask<readonly AgentView[]>(io, { op: 'agents' });
@@ -41,6 +42,9 @@ export async function agentShow(io: Io, given: Given): Promise<ExitCode> {
   else if (value.notStarted !== null) io.screen.line(styled('not started: ', 'yellow'), value.notStarted);
   io.screen.line('holds');
   for (const capability of value.capabilities) io.screen.line(`  ${capability}`);
+  const spent = usageLines(value.usage);
+  if (spent.length > 0) io.screen.line('spent');
+  for (const line of spent) io.screen.line(`  ${line}`);
   if (value.grants.length > 0) io.screen.line('granted');
   for (const g of value.grants) {
     const uses = g.usesLeft === null ? '' : `, ${g.usesLeft} uses`;

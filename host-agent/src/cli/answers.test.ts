@@ -69,7 +69,7 @@ async function run(line: string): Promise<{ code: number; lines: readonly string
 }
 
 const agent = (name: string, part: Partial<AgentView> = {}): AgentView => (
-  { name, pack: 'main', id: `agent.main.${name}.v1`, type: 'task', mode: 'mediated', state: 'active', sessions: 1, unserved: null, notStarted: null, capabilities: [], grants: [], ...part }
+  { name, pack: 'main', id: `agent.main.${name}.v1`, type: 'task', mode: 'mediated', state: 'active', sessions: 1, unserved: null, notStarted: null, usage: null, capabilities: [], grants: [], ...part }
 );
 const request: RequestView = { id: 'r-1', agent: 'demo', capability: 'fs:read:/srv/**', reason: 'why', forMs: 60_000, askedAt: '2026-11-21T09:00:00.000Z' };
 const status = (part: Partial<StatusView> = {}): StatusView => (

@@ -72,6 +72,13 @@ describe('one line an entry, in words', () => {
     ['unmediated: could not write /etc/? (EROFS)', entry(1, 'unmediated.file', { op: 'write', paths: ['/etc/?'], result: 'EROFS' })],
     ['unmediated: 70 more acts, 50 x create ok, 20 x exec /usr/bin/true ok', entry(1, 'unmediated.counted', { count: 70, of: [{ what: 'create ok', times: 50 }, { what: 'exec /usr/bin/true ok', times: 20 }] })],
     ['unmediated: up to 3 acts of anybody were not recorded: dropped', entry(1, 'unmediated.lost', { count: 3, at_most: true, why: 'dropped' })],
+    ['may reach POST api.example:443/v1/messages claude-sonnet-4-5 with A_KEY', entry(1, 'net.intent', { host: 'api.example', port: 443, method: 'POST', path: '/v1/messages', model: { model: 'claude-sonnet-4-5' }, secrets: ['A_KEY'] })],
+    ['may reach git.example:443', entry(1, 'net.intent', { host: 'git.example', port: 443, method: null, path: null, model: null, secrets: [] })],
+    ['REFUSED evil.example:443: needs net:connect:evil.example:443 (default-deny)', entry(1, 'net.refused', { agent: 'demo', host: 'evil.example', port: 443, method: null, path: null, model: null, missing: ['net:connect:evil.example:443'], rule: 'default-deny', remedy: 'x', count: 1 })],
+    ['REFUSED GET a.example:443/x: This request may cost up to $0.52... (budget.cost)', entry(1, 'net.refused', { agent: 'demo', host: 'a.example', port: 443, method: 'GET', path: '/x', model: null, missing: [], rule: 'budget.cost', remedy: 'This request may cost up to $0.52, and of the $5.00', count: 1 })],
+    ['REFUSED ways out (70 times) (limit.rate)', entry(1, 'net.refused', { agent: 'demo', host: null, rule: 'limit.rate', count: 70 })],
+    ['reached api.example:443 (200), 70 bytes out, 900 in, $0.0042 (entry 7)', entry(1, 'net.outcome', { status: 'ok', host: 'api.example', port: 443, http_status: 200, bytes_up: 70, bytes_down: 900, cost_micros: 4_200, intent: 7 })],
+    ['git.example:443 was cut off, 0 bytes out, 0 in (entry 7)', entry(1, 'net.outcome', { status: 'cut', host: 'git.example', port: 443, http_status: null, bytes_up: 0, bytes_down: 0, cost_micros: null, intent: 7 })],
     ['door: replies not read (3 times)', entry(1, 'door.refused', { why: 'replies not read', count: 3 })],
   ])('%s', (words, value) => {
     expect(shown([value])).toEqual(['2026-11-21 (UTC)', `     1  09:14:01  demo        ${words}`]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Entry, JsonObject, JsonValue } from '../ledger/entry.ts';
 import { isObject } from '../ledger/shape.ts';
+import { dollars } from '../usage/over-limit.ts';
 import { showDuration } from './duration.ts';
 import type { Style } from './screen.ts';
 
@@ -36,6 +37,12 @@ export function entryWords(entry: Entry): EntryWords {
       return outcome(data);
     case 'door.refused':
       return told(`door: ${of('why')}${times(data['count'])}`, 'red');
+    case 'net.intent':
+      return told(`may reach ${wayOut(data)}${secretsIn(data['secrets'])}`);
+    case 'net.refused':
+      return refusedWay(data);
+    case 'net.outcome':
+      return wayEnded(data);
     case 'grant.requested':
       return told(`asks for ${short(of('capability'), 44)} for ${lasting(data)}: ${of('reason')}`, 'yellow');
     case 'grant.given':
@@ -95,6 +102,49 @@ function refused(data: JsonObject): EntryWords {
   const why = missing.length > 0 ? `needs ${short(missing.join(' and '), 44)}` : short(plain(data['remedy']), 44);
   const again = JSON.stringify([data['agent'] ?? null, tool, rule, missing, missing.length > 0 ? null : why]);
   return { text: `REFUSED ${tool}: ${why} (${short(rule, 24)})`, style: 'red', again };
+}
+
+/** Where to, and what for: POST api.example:443/v1/messages claude-sonnet-4-5. */
+function wayOut(data: JsonObject): string {
+  const model = isObject(data['model']) ? ` ${plain(data['model']['model'])}` : '';
+  const what = typeof data['method'] === 'string' ? `${data['method']} ` : '';
+  const path = typeof data['path'] === 'string' ? data['path'] : '';
+  return `${what}${short(`${plain(data['host'])}:${plain(data['port'])}${path}`, 60)}${model === '' ? '' : short(model, 30)}`;
+}
+
+function secretsIn(value: JsonValue | undefined): string {
+  const names = words(value);
+  return names.length === 0 ? '' : ` with ${short(names.join(' '), 30)}`;
+}
+
+function refusedWay(data: JsonObject): EntryWords {
+  const rule = plain(data['rule']);
+  if (data['host'] === null) return told(`REFUSED ways out${times(data['count'])} (${short(rule, 40)})`, 'red');
+  const missing = words(data['missing']);
+  const why = missing.length > 0 ? `needs ${short(missing.join(' and '), 32)}` : short(plain(data['remedy']), 36);
+  const again = JSON.stringify([data['agent'] ?? null, data['host'], data['port'], rule, missing]);
+  return { text: `REFUSED ${short(wayOut(data), 30)}: ${why} (${short(rule, 18)})`, style: 'red', again };
+}
+
+const WAY_ENDS: Readonly<Record<string, string>> = {
+  cut: 'was cut off',
+  deadline: 'ended at its time limit',
+  quota: 'ended at its quota',
+  unreachable: 'could not be reached',
+  refused: 'was refused by holdfast-egress',
+  failed: 'failed',
+  lost: 'was lost sight of',
+};
+
+function wayEnded(data: JsonObject): EntryWords {
+  const status = plain(data['status']);
+  const http = typeof data['http_status'] === 'number' ? ` (${data['http_status']})` : '';
+  const cost = typeof data['cost_micros'] === 'number' && data['cost_micros'] > 0 ? `, ${dollars(data['cost_micros'])}` : '';
+  const bytes = `, ${plain(data['bytes_up'])} bytes out, ${plain(data['bytes_down'])} in${cost}`;
+  const where = short(`${plain(data['host'])}:${plain(data['port'])}`, 40);
+  const intent = `(entry ${plain(data['intent'])})`;
+  if (status === 'ok') return told(`reached ${where}${http}${bytes} ${intent}`, 'green');
+  return told(`${where} ${WAY_ENDS[status] ?? `ended: ${status}`}${bytes} ${intent}`, 'yellow');
 }
 
 const ENDS: Readonly<Record<string, string>> = {

@@ -3,10 +3,13 @@ import { z } from 'zod';
 import { type AgentName, type PackName, parseAgentName, parsePackName } from '../identity/ids.ts';
 import type { CallLimits } from '../sandbox/permit.ts';
 import { type AgentType, type CapabilityJudge, type SliceLimits, tasksCount } from './agent-type.ts';
-import type { Mode, Problem } from './declared.ts';
+import type { DeclaredNet } from '../egress/host-rule.ts';
+import { declaredNet, netSection } from './agent-net.ts';
+import type { Budget, Mode, Problem } from './declared.ts';
 import { programProblem } from './program.ts';
 import { BAKED_IMAGE, isImageName } from '../sandbox/container-name.ts';
-import { bytesOf, bytesText, durationText, millisOf, percentOf, percentText } from './quantities.ts';
+import { bytesOf, bytesText, countOf, countText, durationText, millionthsOf, millisOf, moneyText, percentOf, percentText } from './quantities.ts';
+import { dollars } from '../usage/over-limit.ts';
 import { loadYaml } from './strict-yaml.ts';
 
 /** What one agent file says, checked against its type: the type's word narrowed, never widened. */
@@ -25,6 +28,8 @@ export type AgentDeclaration = {
   readonly capabilities: readonly string[];
   readonly limits: CallLimits;
   readonly slice: SliceLimits;
+  readonly net: DeclaredNet | null;
+  readonly budget: Budget;
   readonly description: string;
 };
 
@@ -54,7 +59,10 @@ export const agentFile = z.strictObject({
     memory: bytesText.optional().describe('The memory of one call.'),
     tasks: tasksCount.optional().describe('The processes and threads of one call.'),
     output: bytesText.optional().describe('What is kept of stdout and of stderr, each.'),
-  }).optional().describe('Limits of one call. They may only narrow the type’s.'),
+    'cost/day': moneyText.optional().describe('What it may spend on models in any 24 hours, in US dollars. A model without a known price is then refused.'),
+    'tokens/hour': countText.optional().describe('Tokens in and out of models in any 60 minutes.'),
+  }).optional().describe('Limits of one call; cost/day and tokens/hour: of the agent. They may only narrow the type’s.'),
+  net: netSection.optional(),
   slice: z.strictObject({
     memory: bytesText.optional(),
     tasks: tasksCount.optional(),
@@ -137,6 +145,14 @@ export function parseAgentFile(
     ioMax: narrow(['slice', 'io'], whole.io, bytesOf, all.ioMax, mebibytes(all.ioMax)),
     diskMax: narrow(['slice', 'disk'], whole.disk, bytesOf, all.diskMax, mebibytes(all.diskMax)),
   };
+  const net = declaredNet(said.net, type, complain);
+  if (net === null && (call['cost/day'] ?? call['tokens/hour']) !== undefined) {
+    complain(['limits', call['cost/day'] === undefined ? 'tokens/hour' : 'cost/day'], `agents of type ${type.name} reach no network, and so no model to spend on`);
+  }
+  const budget: Budget = {
+    costPerDay: narrowed(['limits', 'cost/day'], call['cost/day'], millionthsOf, type.budget.costPerDay, dollars, complain),
+    tokensPerHour: narrowed(['limits', 'tokens/hour'], call['tokens/hour'], countOf, type.budget.tokensPerHour, String, complain),
+  };
   if (problems.length > 0) return { ok: false, problems };
   const agent: AgentDeclaration = {
     file,
@@ -152,9 +168,25 @@ export function parseAgentFile(
     capabilities,
     limits,
     slice,
+    net,
+    budget,
     description: said.description ?? '',
   };
   return { ok: true, agent };
+}
+
+/** The same where the type may set no limit of its own. */
+function narrowed(
+  path: readonly string[],
+  asked: string | undefined,
+  value: (asked: string) => number,
+  most: number | null,
+  shown: (most: number) => string,
+  complain: (path: readonly string[], message: string) => void,
+): number | null {
+  if (asked === undefined) return most;
+  if (most !== null && value(asked) > most) complain(path, `${path.join('.')} may only narrow the type's ${shown(most)}`);
+  return most === null ? value(asked) : Math.min(value(asked), most);
 }
 
 function mebibytes(bytes: number): string {

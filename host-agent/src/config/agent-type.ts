@@ -4,8 +4,9 @@ import { accept, type Result } from '../identity/result.ts';
 import { ROOTS, type Root } from '../sandbox/image-paths.ts';
 import type { CallLimits } from '../sandbox/permit.ts';
 import type { DeclaredCeiling } from '../capability/ceiling.ts';
-import type { Mode, Problem } from './declared.ts';
-import { bytesOf, bytesText, durationText, millisOf, percentOf, percentText } from './quantities.ts';
+import type { NetQuota } from '../egress/host-rule.ts';
+import type { Budget, Mode, Problem } from './declared.ts';
+import { bytesOf, bytesText, countOf, countText, durationText, millionthsOf, millisOf, moneyText, percentOf, percentText } from './quantities.ts';
 import { loadYaml } from './strict-yaml.ts';
 
 /** What all processes of one agent together may use (R31). */
@@ -27,7 +28,9 @@ export type Profiles = {
 };
 
 /** Of an agent whose program runs in a container, whatever its type: it may execute what it finds there, and no more than that. */
-export const HOME_PROFILE = 'holdfast-home';
+const HOME_PROFILE = 'holdfast-home';
+/** And of a type that can be granted a network. */
+const HOME_NET_PROFILE = 'holdfast-home-net';
 
 export type AgentType = {
   readonly name: string;
@@ -40,6 +43,10 @@ export type AgentType = {
   readonly limits: CallLimits;
   readonly slice: SliceLimits;
   readonly profiles: Profiles;
+  /** The most an agent of it sends and fetches in a day; null where its ceiling has no network. */
+  readonly quota: NetQuota | null;
+  /** The most an agent of it spends on models. */
+  readonly budget: Budget;
   /** What its agents may be (R103). */
   readonly modes: readonly Mode[];
   /** Further groups of its runner: its calls may write what these may (file modes), inside all else that bounds them. */
@@ -73,7 +80,11 @@ const typeFile = z.strictObject({
   ceiling: z.strictObject({ allow: list, deny: list }),
   capabilities: list,
   root: z.enum(ROOTS).default('image'),
-  limits: z.strictObject({ timeout: durationText, memory: bytesText, tasks: tasksCount, output: bytesText }),
+  limits: z.strictObject({
+    timeout: durationText, memory: bytesText, tasks: tasksCount, output: bytesText,
+    'cost/day': moneyText.optional(), 'tokens/hour': countText.optional(),
+  }),
+  net: z.strictObject({ quota: z.strictObject({ bytes: bytesText, requests: countText }) }).optional(),
   slice: z.strictObject({
     memory: bytesText.optional(), tasks: tasksCount.optional(), cpu: percentText.optional(), io: bytesText.optional(), disk: bytesText.optional(),
   }).optional(),
@@ -92,12 +103,16 @@ export function parseAgentType(
 ): { readonly ok: true; readonly type: AgentType } | { readonly ok: false; readonly problems: readonly Problem[] } {
   const loaded = loadYaml(file, text, typeFile);
   if (!loaded.ok) return loaded;
-  const { title, ceiling, capabilities, root, limits, slice, groups, modes } = loaded.value;
+  const { title, ceiling, capabilities, root, limits, net, slice, groups, modes } = loaded.value;
   const problems: Problem[] = [];
   const output = bytesOf(limits.output);
   if (output > OUTPUT_CEILING) {
     const message = `limits.output cannot be more than ${OUTPUT_CEILING / 1024}K`;
     problems.push({ file, line: loaded.lineOf(['limits', 'output']), message });
+  }
+  if (reachesNetwork(ceiling) !== (net !== undefined)) {
+    const message = net === undefined ? '`net` is missing, and the ceiling has net:connect' : 'there is no net:connect in the ceiling for `net` to be about';
+    problems.push({ file, line: loaded.lineOf(['net']), message });
   }
   for (const half of ['allow', 'deny'] as const) {
     ceiling[half].forEach((pattern, i) => {
@@ -126,6 +141,11 @@ export function parseAgentType(
       diskMax: slice?.disk === undefined ? SLICE_DEFAULTS.diskMax : bytesOf(slice.disk),
     },
     profiles: profilesOf(name),
+    quota: net === undefined ? null : { bytesPerDay: bytesOf(net.quota.bytes), requestsPerDay: countOf(net.quota.requests) },
+    budget: {
+      costPerDay: limits['cost/day'] === undefined ? null : millionthsOf(limits['cost/day']),
+      tokensPerHour: limits['tokens/hour'] === undefined ? null : countOf(limits['tokens/hour']),
+    },
     modes: modes ?? ['mediated'],
     groups: groups ?? [],
   };
@@ -148,8 +168,8 @@ export function profilesOf(type: string): Profiles {
 }
 
 /** What the agent's own processes are under. */
-export function agentProfile(profiles: Profiles, mode: Mode, home: string | null): string {
-  if (home !== null && mode === 'mediated') return HOME_PROFILE;
+export function agentProfile(profiles: Profiles, mode: Mode, home: string | null, network: boolean): string {
+  if (home !== null && mode === 'mediated') return network ? HOME_NET_PROFILE : HOME_PROFILE;
   return mode === 'contained' ? profiles.contained : profiles.agent;
 }
 
@@ -173,6 +193,11 @@ export function enforced(profiles: string): string {
  */
 export function callLabelOf({ runner, call }: Profiles): string {
   return stackOf(runner, call);
+}
+
+/** Whether its agents can be granted a way out at all: without, they have no relay and no AF_INET. */
+export function reachesNetwork({ allow }: DeclaredCeiling): boolean {
+  return allow.some((pattern) => pattern.startsWith('net:connect:'));
 }
 
 /** Of a container; null for a type that can hold none. */

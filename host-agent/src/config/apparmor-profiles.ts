@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Ceiling, parseCeiling } from '../capability/ceiling.ts';
-import type { AgentType, Profiles } from './agent-type.ts';
+import { reachesNetwork, type AgentType, type Profiles } from './agent-type.ts';
 import { allowRules, denyRules } from './apparmor-rules.ts';
 
 export type ProfileFile = { readonly name: string; readonly text: string };
@@ -11,7 +11,8 @@ export type ProfileFile = { readonly name: string; readonly text: string };
  * what programs need.
  *
  * The agent's own process has nothing of the ceiling: mediated, it reaches its door and reads its workspace, whatever it may do there;
- * contained (a fourth profile), it has the tools of the image in its workspace besides.
+ * contained (a fourth profile), it has the tools of the image in its workspace besides. Its network is what the ceiling says: none, or its
+ * relay, which is all there is in its namespace. No call has one.
  */
 export function profilesOfType({ name, ceiling: declared, profiles, modes }: Pick<AgentType, 'name' | 'ceiling' | 'profiles' | 'modes'>): readonly ProfileFile[] {
   const ceiling = parseCeiling(declared);
@@ -19,6 +20,7 @@ export function profilesOfType({ name, ceiling: declared, profiles, modes }: Pic
   const { agent, contained, runner, call } = profiles;
   const stacked = `${runner}//&${call}`;
   const may = (namespace: string): boolean => ceiling.value.allow.some((held) => held.namespace === namespace && held.action === 'run');
+  const network = `include <abstractions/holdfast-agent-${reachesNetwork(declared) ? 'net' : 'alone'}>`;
   const within = [
     'include <abstractions/holdfast-in-call>',
     ...(may('process') ? ['include <abstractions/holdfast-programs>'] : []),
@@ -26,11 +28,12 @@ export function profilesOfType({ name, ceiling: declared, profiles, modes }: Pic
     ...allowRules(ceiling.value),
   ];
   return [
-    profile(agent, name, ['include <abstractions/holdfast-base>', 'include <abstractions/holdfast-agent>', `signal (send,receive) peer=${agent},`]),
+    profile(agent, name, ['include <abstractions/holdfast-base>', 'include <abstractions/holdfast-agent>', network, `signal (send,receive) peer=${agent},`]),
     ...(modes.includes('contained') ? [profile(contained, name, [
       'include <abstractions/holdfast-base>',
       'include <abstractions/holdfast-agent>',
       'include <abstractions/holdfast-agent-contained>',
+      network,
       `signal (send,receive) peer=${contained},`,
     ])] : []),
     profile(runner, name, [

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+import { secretEnvironment } from './agent-environment.ts';
 import { type AgentDeclaration, parseAgentFile } from './agent-file.ts';
-import { agentProfile, type AgentType, callLabelOf, type CapabilityJudge, CLIENT_PROFILE, containerLabelOf, enforced, parseAgentType, typeNameOf } from './agent-type.ts';
+import { agentProfile, type AgentType, callLabelOf, type CapabilityJudge, CLIENT_PROFILE, containerLabelOf, enforced, parseAgentType, reachesNetwork, typeNameOf } from './agent-type.ts';
 import type { Declared, DeclaredAgent, Problem } from './declared.ts';
 import { agentId } from '../identity/ids.ts';
 import { effectiveFiles, type LayerFile } from './layers.ts';
 import { fitDisk, fitShare, type MachineSize } from './machine-share.ts';
 import { assignSlots, SLOT_COUNT, type Slots, uidOfSlot } from './slots.ts';
 import { decodeText } from './text-file.ts';
+import { bindSecrets } from './bind-secrets.ts';
+import type { PublishedBindings } from '../secret/binding.ts';
 import { agentSlice, packSlice, type UnitFile, unitsOf } from './units.ts';
 
 export type DeclareInput = {
@@ -15,11 +18,15 @@ export type DeclareInput = {
   readonly layers: readonly (readonly LayerFile[])[];
   readonly slots: Slots;
   readonly judge: CapabilityJudge;
+  /** What holdfast-secretd publishes; null where there is none. */
+  readonly bindings: { readonly path: string; readonly published: PublishedBindings } | null;
   readonly machine: MachineSize;
   readonly workspaceOf: (agent: string) => string;
   readonly doorOf: (agent: string) => string;
   readonly ownOf: (agent: string) => readonly string[];
   readonly imagesOf: (agent: string) => string;
+  /** The folder of the certificates that agents trust. */
+  readonly trust: string;
 };
 
 export type DeclareOutput = {
@@ -54,10 +61,15 @@ export function declareAgents(input: DeclareInput): DeclareOutput {
   for (const declaration of fitDisk(single.map((agent) => fitShare(agent, input.machine)), input.machine)) {
     const slot = slots.get(declaration.name);
     if (slot === undefined) continue;
-    const agent = declaredAgent(declaration, slot, input.workspaceOf(declaration.name));
+    const bound = bindSecrets(declaredAgent(declaration, slot, input.workspaceOf(declaration.name)), input.bindings?.published.bindings ?? [], input.judge);
+    const { agent } = bound;
+    problems.push(...bound.problems.map((message) => ({ file: input.bindings?.path ?? '', line: 1, message })));
     agents.push(agent);
     const { slice, type } = declaration;
-    units.set(agent.name, unitsOf({ agent, slice, profiles: type.profiles, groups: type.groups, door: input.doorOf(agent.name), own: input.ownOf(agent.name), images: input.imagesOf(agent.name) }));
+    // The agent is declared all the same: it has the secret's use, but nobody told it the placeholder. Nor is it a fault of its file, which
+    // could not be changed any more.
+    if (agent.net !== null) for (const message of secretEnvironment(agent.secrets).problems) problems.push({ file: input.bindings?.path ?? '', line: 1, message: `${agent.name}: ${message}` });
+    units.set(agent.name, unitsOf({ agent, slice, profiles: type.profiles, groups: type.groups, door: input.doorOf(agent.name), own: input.ownOf(agent.name), images: input.imagesOf(agent.name), trust: input.trust }));
   }
   return { declared: { agents, problems }, slots, unitsOf: units };
 }
@@ -95,8 +107,8 @@ function withoutTwins(read: readonly AgentDeclaration[], problems: Problem[]): r
 }
 
 function declaredAgent(said: AgentDeclaration, slot: number, workspace: string): DeclaredAgent {
-  const { name, pack, version, type, mode, program, home, start, capabilities, limits } = said;
-  const profile = agentProfile(type.profiles, mode, home);
+  const { name, pack, version, type, mode, program, home, start, capabilities, limits, net, budget } = said;
+  const profile = agentProfile(type.profiles, mode, home, reachesNetwork(type.ceiling));
   const slices = `/agents.slice/${packSlice(said)}/${agentSlice(said)}`;
   return {
     name,
@@ -118,8 +130,8 @@ function declaredAgent(said: AgentDeclaration, slot: number, workspace: string):
     peerLabels: { agent: enforced(profile), remote: enforced(CLIENT_PROFILE) },
     callLabel: callLabelOf(type.profiles),
     containerLabel: containerLabelOf(type.profiles, type.ceiling),
-    net: null,
+    net,
     secrets: [],
-    budget: { costPerDay: null, tokensPerHour: null },
+    budget,
   };
 }

@@ -25,6 +25,13 @@ export function plainPath(path: string): string {
   return path;
 }
 
+/** One word of Environment=: C-style escapes and specifiers are read there, `$` is not (systemd.exec(5)). */
+export function environmentWord(name: string, value: string): string {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw new Error(`cannot write the variable ${JSON.stringify(name)} into a unit`);
+  if (CONTROL.test(value)) throw new Error('cannot write a control character into a unit');
+  return `"${name}=${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%')}"`;
+}
+
 export function section(name: string, lines: readonly (readonly [string, string])[]): string {
   return `[${name}]\n${lines.map(([key, value]) => `${key}=${value}\n`).join('')}`;
 }

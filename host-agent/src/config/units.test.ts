@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type AgentId, parseAgentName, parsePackName } from '../identity/ids.ts';
 import type { Result } from '../identity/result.ts';
 import { profilesOf } from './agent-type.ts';
 import type { DeclaredAgent } from './declared.ts';
-import { agentOfFolder, isDropInFolder, unitsOf } from './units.ts';
+import { agentOfFolder, DROP_IN, isDropInFolder, SECRETS_DROP_IN, unitsOf } from './units.ts';
 
 function must<T>(result: Result<T>): T {
   if (!result.ok) throw new Error(result.error);
@@ -41,6 +41,7 @@ const FACTS = {
   door: '/run/holdfast/agents/night_watch',
   own: ['/var/lib/holdfast-restore/night_watch', '/var/lib/holdfast-transfer/night_watch', '/var/lib/holdfast-images/night_watch/new'],
   images: '/var/lib/holdfast-images/night_watch',
+  trust: '/run/holdfast-egress-trust',
 };
 
 test('the drop-ins of an agent with a program are those of the golden file', () => {
@@ -94,9 +95,45 @@ test('an agent that lives in a container has the tool root for its file system, 
   expect(other.filter((line) => !lives.includes(line))).toEqual([`RootDirectory=${tree}`, 'ExecPaths=+/']);
 });
 
+describe('an agent whose type can be granted a network', () => {
+  const NET = { rules: [], quota: { bytesPerDay: 1, requestsPerDay: 1 } };
+  const secret = (name: string, placeholder = 'sk-ant-api03-x') => ({ name, placeholder, agents: [], hosts: [], header: { name: 'x-api-key', template: '{}' } });
+  const online: DeclaredAgent = { ...AGENT, net: NET, secrets: [secret('ANTHROPIC_API_KEY', 'sk-"100%"-$x\\')] };
+  const files = (agent: DeclaredAgent) => new Map(unitsOf({ ...FACTS, agent }).map(({ path, text }) => [path, text.split('\n')]));
+  const UNIT = 'holdfast-agent@night_watch.service.d';
+
+  test('has the loopback of its own namespace, a relay that listens there in its slice, and the environment that sends programs to it', () => {
+    const [plain, unit] = [files(AGENT).get(`${UNIT}/${DROP_IN}`)!, files(online).get(`${UNIT}/${DROP_IN}`)!];
+    const more = unit.filter((line) => !plain.includes(line));
+    expect(more.filter((line) => !line.startsWith('Environment='))).toEqual([
+      '[Unit]', 'Wants=holdfast-relay@night_watch.socket', 'After=holdfast-relay@night_watch.socket holdfast-egress.service',
+      'RestrictAddressFamilies=AF_INET', 'IPAddressAllow=localhost', 'BindReadOnlyPaths=/run/holdfast-egress-trust',
+    ]);
+    expect(more).toEqual(expect.arrayContaining([
+      'Environment="HTTPS_PROXY=http://127.0.0.1:3128"', 'Environment="https_proxy=http://127.0.0.1:3128"', 'Environment="NO_PROXY=localhost,127.0.0.1"',
+      'Environment="NODE_USE_ENV_PROXY=1"', 'Environment="NODE_EXTRA_CA_CERTS=/run/holdfast-egress-trust/ca.pem"', 'Environment="SSL_CERT_FILE=/run/holdfast-egress-trust/ca-bundle.pem"',
+    ]));
+    expect(plain.filter((line) => !unit.includes(line))).toEqual([]);
+    expect(files(online).get(`holdfast-relay@night_watch.service.d/${DROP_IN}`)).toEqual([expect.stringContaining('#'), '[Service]', 'Slice=agents-ops-night_watch.slice', '']);
+  });
+
+  test('finds placeholders in a file apart, written so that systemd reads exactly them', () => {
+    expect(files(online).get(`${UNIT}/${SECRETS_DROP_IN}`)?.slice(1)).toEqual(['[Service]', 'Environment="ANTHROPIC_API_KEY=sk-\\"100%%\\"-$x\\\\"', '']);
+    expect([...files({ ...online, secrets: [] }).keys()]).not.toContain(`${UNIT}/${SECRETS_DROP_IN}`);
+    expect(files({ ...online, secrets: [] }).get(`${UNIT}/${DROP_IN}`)).toEqual(files(online).get(`${UNIT}/${DROP_IN}`));
+  });
+
+  test('has none of it without a program here, and none of it without a network whatever is bound to it', () => {
+    const relays = (agent: DeclaredAgent) => [...files(agent).keys()].filter((path) => /relay|secrets/.test(path));
+    expect(relays(online)).toHaveLength(2);
+    expect([relays({ ...online, program: null }), relays({ ...online, net: null })]).toEqual([[], []]);
+    expect([...files({ ...online, net: null }).values()].flat().join('\n')).toBe([...files(AGENT).values()].flat().join('\n'));
+  });
+});
+
 test('only folders of agents and slices are ours to remove', () => {
-  const ours = ['holdfast-agent@demo.service.d', 'holdfast-quota@demo.service.d', 'holdfast-runner@a_1.service.d', 'agents-main.slice.d', 'agents-main-demo.slice.d'];
-  const others = ['ssh.service.d', 'holdfastd.service.d', 'agents.slice.d', 'holdfast-agent@.service.d', 'holdfast-agent@a-b.service.d',
+  const ours = ['holdfast-agent@demo.service.d', 'holdfast-quota@demo.service.d', 'holdfast-relay@demo.service.d', 'holdfast-runner@a_1.service.d', 'agents-main.slice.d', 'agents-main-demo.slice.d'];
+  const others = ['ssh.service.d', 'holdfastd.service.d', 'agents.slice.d', 'holdfast-agent@.service.d', 'holdfast-relay@.service.d', 'holdfast-relay@demo.socket.d', 'holdfast-agent@a-b.service.d',
     'agents-a-b-c.slice.d', 'x'];
   expect(ours.filter((name) => !isDropInFolder(name))).toEqual([]);
   expect(others.filter(isDropInFolder)).toEqual([]);

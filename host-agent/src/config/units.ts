@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import { networkEnvironment, secretEnvironment } from './agent-environment.ts';
 import { type Profiles, type SliceLimits } from './agent-type.ts';
 import type { DeclaredAgent } from './declared.ts';
 import { BAKED_IMAGE } from '../sandbox/container-name.ts';
 import { TOOL_ROOT } from '../sandbox/image-paths.ts';
 import { slotOfUid, userOfSlot } from './slots.ts';
-import { execLine, plainPath, section } from './unit-syntax.ts';
+import { environmentWord, execLine, plainPath, section } from './unit-syntax.ts';
 
 /** One drop-in below /run/systemd/system. */
 export type UnitFile = { readonly path: string; readonly text: string };
@@ -20,11 +21,16 @@ export type UnitFacts = {
   readonly own: readonly string[];
   /** The folder of its images. */
   readonly images: string;
+  /** The folder of the certificates that agents trust. */
+  readonly trust: string;
 };
 
 /** holdfast-watch. */
 const RECORDER = 'holdfast-watch.service';
+const EGRESS = 'holdfast-egress.service';
 export const DROP_IN = '50-declared.conf';
+/** Apart, because it changes with each secret: nothing that runs is started again for it (effects/unit-writer.ts). */
+export const SECRETS_DROP_IN = '60-secrets.conf';
 /**
  * An image as the program's file system. Not Podman: it would need in this unit what the unit refuses, namespaces and mounts of its
  * own, and give no ring that systemd does not draw around the same tree.
@@ -58,6 +64,25 @@ export function quotaUnit(agent: Pick<DeclaredAgent, 'name'>): string {
   return `holdfast-quota@${agent.name}.service`;
 }
 
+export function relaySocket(agent: Pick<DeclaredAgent, 'name'>): string {
+  return `holdfast-relay@${agent.name}.socket`;
+}
+
+/** Who has no program of its own on this machine has no network namespace that a relay could listen in. */
+export function hasRelay({ program, net }: Pick<DeclaredAgent, 'program' | 'net'>): boolean {
+  return program !== null && net !== null;
+}
+
+/** A loopback to speak to the relay on, and nothing else: IPAddressDeny=any of the template holds for the rest. No IPv6. */
+function wayOut(trust: string): readonly (readonly [string, string])[] {
+  return [
+    ['RestrictAddressFamilies', 'AF_INET'],
+    ['IPAddressAllow', 'localhost'],
+    ['BindReadOnlyPaths', plainPath(trust)],
+    ...networkEnvironment(plainPath(trust)).map(([name, value]) => ['Environment', environmentWord(name, value)] as const),
+  ];
+}
+
 /** Mean size of a file below which it is the number of files that runs out, before the file system's own tables grow large. */
 const BYTES_A_FILE = 8192;
 
@@ -67,7 +92,7 @@ function quotaCommand(uid: number, disk: number): string {
 }
 
 /** What differs per agent from the template units, and nothing else: a declaration chooses a type and narrows it. */
-export function unitsOf({ agent, slice, profiles, groups, door, own, images }: UnitFacts): readonly UnitFile[] {
+export function unitsOf({ agent, slice, profiles, groups, door, own, images, trust }: UnitFacts): readonly UnitFile[] {
   const user = userOfSlot(slotOfUid(agent.uid));
   const identity = [['User', user], ['Group', user], ['Slice', agentSlice(agent)]] as const;
   const workspace = `${plainPath(agent.workspace)}:/workspace`;
@@ -108,9 +133,13 @@ export function unitsOf({ agent, slice, profiles, groups, door, own, images }: U
   // Without a program the template has nothing to start, and no drop-in makes it startable.
   if (agent.program !== null) {
     const contained = agent.mode === 'contained';
-    // R103: nobody contained runs while nobody records what it does. The end of that unit is its end.
-    const recorded = contained ? section('Unit', [['BindsTo', RECORDER], ['After', RECORDER]]) : '';
-    units.push(dropIn(`holdfast-agent@${agent.name}.service`, recorded + section('Service', [
+    const before = [
+      // R103: nobody contained runs while nobody records what it does. The end of that unit is its end.
+      ...(contained ? [['BindsTo', RECORDER], ['After', RECORDER]] as const : []),
+      // The certificates are there when holdfast-egress is.
+      ...(agent.net === null ? [] : [['Wants', relaySocket(agent)], ['After', `${relaySocket(agent)} ${EGRESS}`]] as const),
+    ];
+    units.push(dropIn(`holdfast-agent@${agent.name}.service`, (before.length === 0 ? '' : section('Unit', before)) + section('Service', [
       ...identity,
       ['AppArmorProfile', agent.profile],
       // R103: a mediated agent sees its workspace read-only; its writes go through the door.
@@ -118,9 +147,21 @@ export function unitsOf({ agent, slice, profiles, groups, door, own, images }: U
       // Connecting to a socket needs no writable mount. No other agent's door is in this namespace.
       ['BindReadOnlyPaths', plainPath(door)],
       ...(agent.home === null ? [] : inImage(agent.home, images)),
+      ...(agent.net === null ? [] : wayOut(trust)),
       ['ExecStart', ''],
       ['ExecStart', execLine(agent.program)],
     ])));
+  }
+  if (hasRelay(agent)) {
+    // User and profile are the template's: it is the same program for all, and its control group says whose it is.
+    units.push(dropIn(`holdfast-relay@${agent.name}.service`, section('Service', [['Slice', agentSlice(agent)]])));
+    const { variables } = secretEnvironment(agent.secrets);
+    if (variables.length > 0) {
+      units.push({
+        path: `holdfast-agent@${agent.name}.service.d/${SECRETS_DROP_IN}`,
+        text: HEADER + section('Service', variables.map(([name, value]) => ['Environment', environmentWord(name, value)])),
+      });
+    }
   }
   return units;
 }
@@ -157,7 +198,7 @@ function dropIn(unit: string, text: string): UnitFile {
   return { path: `${unit}.d/${DROP_IN}`, text: HEADER + text };
 }
 
-const OURS = /^(?:holdfast-(?:agent|containers|quota|runner)@[a-z][a-z0-9_]{0,30}\.service|agents(?:-[a-z][a-z0-9_]{0,30}){1,2}\.slice)\.d$/;
+const OURS = /^(?:holdfast-(?:agent|containers|quota|relay|runner)@[a-z][a-z0-9_]{0,30}\.service|agents(?:-[a-z][a-z0-9_]{0,30}){1,2}\.slice)\.d$/;
 
 /** Whether a folder below /run/systemd/system is one that this file names: only those are ever removed. */
 export function isDropInFolder(name: string): boolean {
@@ -166,5 +207,5 @@ export function isDropInFolder(name: string): boolean {
 
 /** The agent whose service a drop-in folder belongs to, or null for a slice's. */
 export function agentOfFolder(name: string): string | null {
-  return /^holdfast-(?:agent|containers|quota|runner)@([a-z][a-z0-9_]{0,30})\.service\.d$/.exec(name)?.[1] ?? null;
+  return /^holdfast-(?:agent|containers|quota|relay|runner)@([a-z][a-z0-9_]{0,30})\.service\.d$/.exec(name)?.[1] ?? null;
 }

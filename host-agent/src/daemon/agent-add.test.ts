@@ -79,6 +79,7 @@ beforeEach(() => {
     },
     oneAtATime: (work) => work(),
     posture: async () => [],
+    usage: {} as OperatorDoorPorts['usage'],
     shells: { list: () => [], watch: async () => ({ ok: false as const, error: 'none' }) },
     sessionsOf: () => 0,
   };

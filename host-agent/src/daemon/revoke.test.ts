@@ -81,6 +81,7 @@ function operatorPorts(grants: KeptGrants, calls: ToolCallPorts): OperatorDoorPo
     redeclare: unused,
     oneAtATime: (work) => work(),
     posture: unused,
+    usage: {} as OperatorDoorPorts['usage'],
     shells: { list: () => [], watch: async () => ({ ok: false as const, error: 'none' }) },
     sessionsOf: () => 0,
   };

@@ -20,3 +20,8 @@ export function containersUnit(agent: AgentName): string {
 export function runnerUnit(agent: AgentName): string {
   return `holdfast-runner@${agent}.service`;
 }
+
+/** Between the agent's network namespace and holdfast-egress. */
+export function relayUnit(agent: AgentName): string {
+  return `holdfast-relay@${agent}.service`;
+}

@@ -11,6 +11,7 @@ import { startProgram, stopProgram } from './agent-programs.ts';
 import { agentUnit } from './agent-units.ts';
 import { actorOf, declaredAgent, draftBy, type OperatorDoorPorts } from './operator-ports.ts';
 import { viewOf } from './operator-grants.ts';
+import { usageOf } from './operator-usage.ts';
 import type { AgentView, OperatorAnswer } from './operator-wire.ts';
 
 /** Only where the file must lie is read here; what it says is holdfast-declare's to judge. */
@@ -31,6 +32,7 @@ export async function agentViews(ports: OperatorDoorPorts): Promise<readonly Age
       unserved: whyUnserved(ports, agent),
       notStarted: ports.runs.whyRefused(agent.name),
       capabilities: agent.capabilities,
+      usage: agent.net === null ? null : usageOf(ports, agent),
       grants: grants.filter((grant) => grant.agent === agent.name).map((grant) => viewOf(grant, now)),
     })),
   );

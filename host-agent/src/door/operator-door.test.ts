@@ -146,6 +146,7 @@ const ports: OperatorDoorPorts = {
   redeclare: async () => accept(declared),
   oneAtATime: (work) => work(),
   posture: async () => [],
+  usage: {} as OperatorDoorPorts['usage'],
   shells: { list: () => [], watch: async () => ({ ok: false as const, error: 'none' }) },
   sessionsOf: () => 0,
 };

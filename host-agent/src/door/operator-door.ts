@@ -8,6 +8,7 @@ import { endImport, removeImage } from './operator-image.ts';
 import { beginGet, beginPut, endPut, getData, putData } from './operator-project.ts';
 import { listShells, watchShell } from './operator-shells.ts';
 import { etcViews, listPoints, showDiff, undo } from './operator-restore.ts';
+import { resetUsage, setPrices, usageViews } from './operator-usage.ts';
 import type { OperatorDoorPorts } from './operator-ports.ts';
 import { operatorRequest, type OperatorAnswer, type OperatorRequest, type StatusView } from './operator-wire.ts';
 
@@ -81,6 +82,14 @@ async function answer(ports: OperatorDoorPorts, operator: OperatorPrincipal, req
       return listShells(ports, request.agent);
     case 'shell-watch':
       return watchShell(ports, request);
+    case 'usage':
+      return usageViews(ports, request.agent) as unknown as OperatorAnswer<JsonValue>;
+    case 'usage-reset':
+      return resetUsage(ports, operator, request.agent, request.reason);
+    case 'prices':
+      return { ok: true, value: ports.usage.prices() as unknown as JsonValue };
+    case 'prices-set':
+      return setPrices(ports, operator, request.file);
     case 'undo':
       return undo(ports, operator, request);
   }

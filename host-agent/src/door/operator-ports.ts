@@ -13,6 +13,7 @@ import type { ImagesPort } from './operator-image.ts';
 import type { TransfersPort } from './operator-project.ts';
 import type { RestorePorts } from './operator-restore.ts';
 import type { WatchedShells } from './operator-shells.ts';
+import type { UsagePort } from './operator-usage.ts';
 import type { PostureFact } from './operator-wire.ts';
 
 /** What the operators' door has of the world. */
@@ -55,6 +56,7 @@ export type OperatorDoorPorts = {
   readonly transfers: TransfersPort;
   readonly images: ImagesPort;
   readonly shells: WatchedShells;
+  readonly usage: UsagePort;
   readonly posture: () => Promise<readonly PostureFact[]>;
   readonly sessionsOf: (agent: AgentName) => number;
 };

@@ -63,6 +63,11 @@ export const operatorRequest = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('shells'), agent: z.string() }),
   /** Answered when something is shown, or after a while. */
   z.strictObject({ op: z.literal('shell-watch'), agent: z.string(), shell: z.string().max(64), from: z.int().min(0).nullable() }),
+  /** What agents have spent; of one, or of all that can reach a network. */
+  z.strictObject({ op: z.literal('usage'), agent: z.string().nullable() }),
+  z.strictObject({ op: z.literal('usage-reset'), agent: z.string(), reason: z.string().min(1).max(500) }),
+  z.strictObject({ op: z.literal('prices') }),
+  z.strictObject({ op: z.literal('prices-set'), file: z.string().max(262144) }),
   z.strictObject({ op: z.literal('undo'), agent: z.string(), target, path, force: z.boolean(), dryRun: z.boolean() }),
 ]);
 export type OperatorRequest = z.infer<typeof operatorRequest>;
@@ -98,7 +103,37 @@ export type AgentView = {
   /** Why its program was not started when that was asked for last; null when it was. */
   readonly notStarted: string | null;
   readonly capabilities: readonly string[];
+  /** Null for one that can reach no network. */
+  readonly usage: UsageView | null;
   readonly grants: readonly GrantView[];
+};
+
+/** Of one kind, in its window; cost in millionths of a dollar. */
+export type UsageFigure = {
+  readonly kind: 'cost' | 'tokens' | 'requests' | 'bytes';
+  /** Null: none. */
+  readonly limit: number | null;
+  readonly spent: number;
+  /** Held for what is under way. */
+  readonly open: number;
+  /** Where all of it is taken: until half of it is free again. */
+  readonly halfFreeMs: number | null;
+};
+
+export type UsageView = {
+  readonly agent: string;
+  /** Why nobody knows; nothing goes out then. */
+  readonly problem: string | null;
+  /** Requests and tunnels that are out now. */
+  readonly ways: number;
+  readonly figures: readonly UsageFigure[];
+};
+
+/** Millionths of a dollar for a million tokens. */
+export type PricesView = {
+  readonly date: string;
+  readonly problem: string | null;
+  readonly models: readonly { readonly model: string; readonly input: number; readonly output: number; readonly cachedInput: number; readonly cacheWrite: number }[];
 };
 
 export type RequestView = {

@@ -8,7 +8,9 @@ import type { Declared, Problem } from '../config/declared.ts';
 import { withStrongest } from '../config/layers.ts';
 import type { MachineSize } from '../config/machine-share.ts';
 import { slotOfUid } from '../config/slots.ts';
+import { imageAccounts } from './account-names.ts';
 import { readLayer } from './agent-files.ts';
+import { readSecretBindings } from './secret-bindings.ts';
 import type { Paths } from './paths.ts';
 
 /** Types and agent files as they lie there: all that holdfast-declare goes by, but for the slots, which only root can read. */
@@ -19,17 +21,21 @@ export function readAgentLayers(root: string, paths: Paths, self: number, holdfa
   const types = readLayer(root, paths.types, [0, self]);
   const owners = (layer: string): readonly number[] => (layer === paths.operatorAgentLayer ? [0, self, holdfast] : [0, self]);
   const layers = paths.agentLayers.map((layer) => readLayer(root, layer, owners(layer)));
+  const secretd = imageAccounts(root).uidOf('holdfast-secret');
+  const bindings = readSecretBindings(root, paths.secretBindings, secretd === null ? [0, self] : [0, self, secretd]);
   const input = {
     types: types.files,
     layers: layers.map(({ files }) => files),
     judge: capabilityJudge,
+    bindings: bindings.published === null ? null : { path: paths.secretBindings, published: bindings.published },
     machine: machineSize(root),
     workspaceOf: (agent: string) => `${paths.workspaces}/${agent}`,
     doorOf: (agent: string) => `${paths.agentDoors}/${agent}`,
+    trust: paths.egressTrust,
     imagesOf: (agent: string) => `${paths.images}/${agent}`,
     ownOf: (agent: string) => [`${paths.restorePoints}/${agent}`, `${paths.transfers}/${agent}`, `${paths.images}/${agent}/new`],
   };
-  return { input, problems: [...types.problems, ...layers.flatMap((layer) => layer.problems)] };
+  return { input, problems: [...types.problems, ...layers.flatMap((layer) => layer.problems), ...bindings.problems] };
 }
 
 function machineSize(root: string): MachineSize {

@@ -17,6 +17,9 @@ const AGENT = {
   name: 'demo', pack: 'main', id: 'agent.main.demo.v1', type: 'task', mode: 'mediated', uid: 30_100, program: null, start: 'manual', capabilities: ['process:list'],
   ceiling: { allow: ['process:list'], deny: [] }, limits: { timeoutMs: 1, memoryMax: 1, tasksMax: 1, outputMax: 1 },
   workspace: '/w', peers: { agent: '/a', remote: '/b' }, peerLabels: { agent: 'm', remote: 'n' }, callLabel: 'l',
+  net: { rules: [{ host: 'a.example', mode: 'inspect', methods: ['GET'], paths: null, responseMax: 1, upgrades: [] }], quota: { bytesPerDay: 1, requestsPerDay: 1 } },
+  secrets: [{ name: 'KEY', agents: ['demo'], hosts: [{ host: 'a.example', port: 443 }], header: { name: 'x-key', template: '{}' }, placeholder: 'p' }],
+  budget: { costPerDay: 1, tokensPerHour: null },
 };
 const put = (value: unknown): void => writeFileSync(path, typeof value === 'string' ? value : JSON.stringify(value), { mode: 0o644 });
 
@@ -38,6 +41,11 @@ describe('a file that is not wholly good is wholly refused (A28)', () => {
     ['root as an agent', { agents: [{ ...AGENT, uid: 0 }], problems: [] }],
     ['a uid twice', { agents: [AGENT, { ...AGENT, name: 'b' }], problems: [] }],
     ['a mode that nobody keeps', { agents: [{ ...AGENT, mode: 'free' }], problems: [] }],
+    ['a network without its quota', { agents: [{ ...AGENT, net: { rules: [] } }], problems: [] }],
+    ['a host in a mode that nobody keeps', { agents: [{ ...AGENT, net: { ...AGENT.net, rules: [{ ...AGENT.net.rules[0], mode: 'open' }] } }], problems: [] }],
+    ['a secret for no port', { agents: [{ ...AGENT, secrets: [{ ...AGENT.secrets[0], hosts: [{ host: 'a.example' }] }] }], problems: [] }],
+    ['a budget that is no number', { agents: [{ ...AGENT, budget: { costPerDay: '5.00', tokensPerHour: null } }], problems: [] }],
+    ['no word of a budget', { agents: [{ ...AGENT, budget: undefined }], problems: [] }],
     ['a ceiling without a list of denials', { agents: [{ ...AGENT, ceiling: { allow: [] } }], problems: [] }],
   ])('%s', async (_what, value) => {
     put({ agents: [AGENT], problems: [] });

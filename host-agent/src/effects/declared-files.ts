@@ -126,10 +126,35 @@ function agentOf(value: unknown): Result<DeclaredAgent> {
     isShape(peerLabels) &&
     typeof peerLabels['agent'] === 'string' &&
     typeof peerLabels['remote'] === 'string' &&
-    typeof value['callLabel'] === 'string';
+    typeof value['callLabel'] === 'string' &&
+    (value['net'] === null || isNet(value['net'])) &&
+    Array.isArray(value['secrets']) &&
+    value['secrets'].every(isBinding) &&
+    isShape(value['budget']) &&
+    [value['budget']['costPerDay'], value['budget']['tokensPerHour']].every((most) => most === null || isCount(most));
   if (!whole) return refuse(`agent ${name.value}: a field is missing or of another kind`);
   // Every field was looked at above.
   return accept(value as unknown as DeclaredAgent);
+}
+
+function isNet(value: unknown): boolean {
+  if (!isShape(value) || !Array.isArray(value['rules']) || !isShape(value['quota'])) return false;
+  const { bytesPerDay, requestsPerDay } = value['quota'];
+  return isCount(bytesPerDay) && isCount(requestsPerDay) && value['rules'].every(isHostRule);
+}
+
+function isHostRule(value: unknown): boolean {
+  if (!isShape(value)) return false;
+  const { host, mode, methods, paths, responseMax, upgrades } = value;
+  const lists = [methods, paths].every((list) => list === null || isTexts(list));
+  return typeof host === 'string' && (mode === 'tunnel' || mode === 'inspect') && lists && isCount(responseMax) && isTexts(upgrades);
+}
+
+function isBinding(value: unknown): boolean {
+  if (!isShape(value) || !isShape(value['header']) || !Array.isArray(value['hosts'])) return false;
+  const { name, agents, placeholder, header } = value;
+  const texts = [name, placeholder, header['name'], header['template']].every((text) => typeof text === 'string');
+  return texts && isTexts(agents) && value['hosts'].every((at) => isShape(at) && typeof at['host'] === 'string' && isCount(at['port']));
 }
 
 function operatorsOf(value: unknown): Result<readonly DeclaredOperator[]> {

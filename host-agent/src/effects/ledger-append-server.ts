@@ -113,7 +113,7 @@ function parseStamp(value: JsonValue | undefined): Result<PermitStamp> {
 
 /** A receipt is given for what the entry says and for nothing else, or the record would not show what was allowed (E06). */
 function stampProblem({ kind, data }: EntryDraft, permit: PermitStamp): string | null {
-  if (kind !== 'call.intent') return `a permit comes with a call.intent, not with ${kind}`;
+  if (kind !== 'call.intent' && kind !== 'net.intent') return `a permit comes with a call.intent or a net.intent, not with ${kind}`;
   if (data['permit_digest'] !== permit.digest) return 'the permit is not the one whose digest the intent records';
   if (data['agent'] !== permit.agent) return 'the permit is for another agent than the intent records';
   return data['not_after'] === permit.notAfter ? null : 'the permit ends at another time than the intent records';

@@ -31,6 +31,7 @@ const GOOD: Readonly<Record<string, string | Uint8Array>> = {
   'sys/fs/cgroup/agents.slice/memory.max': '1073741824\n',
   'sys/fs/cgroup/agents.slice/pids.max': '512\n',
   'run/systemd/timesync/synchronized': '',
+  'run/holdfast-secrets/bindings.json': '{"v":1,"state":"open","bindings":[]}',
   'run/ssh-keys/anna': 'ssh-ed25519 AAAA\n',
   'sys/fs/cgroup/system.slice/holdfastd.service/cgroup.procs': '10\n',
   'proc/10/attr/current': 'holdfastd (enforce)\n',
@@ -52,6 +53,20 @@ async function fact(name: string): Promise<Pick<PostureFact, 'state' | 'detail'>
   expect(found).toHaveLength(1);
   return { state: found[0]!.state, detail: found[0]!.detail };
 }
+
+test.each([
+  ['{"v":1,"state":"open","bindings":[]}', 'good', /^open$/],
+  ['{"v":1,"state":"absent","bindings":[]}', 'good', /^none kept$/],
+  ['{"v":1,"state":"locked","bindings":[]}', 'bad', /locked.*holdfast secret unlock$/],
+  ['{"v":1,"state":"damaged","bindings":[]}', 'bad', /damaged.*holdfast secret status$/],
+  ['{"v":1,"state":"fine"}', 'bad', /has not said/],
+  ['[', 'bad', /has not said/],
+  [null, 'bad', /has not said/],
+])('secrets, of which is said %j, are %s', async (said, state, detail) => {
+  if (said === null) rmSync(join(root, 'run/holdfast-secrets'), { recursive: true });
+  else put('run/holdfast-secrets/bindings.json', said);
+  expect(await fact('secrets')).toEqual({ state, detail: expect.stringMatching(detail) });
+});
 
 test('on a good machine every fact is good', async () => {
   const facts = await readPosture(root, CONFINED, CONTAINED);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { PostureFact } from '../door/operator-wire.ts';
 import { bootId, bootMillis } from './clock.ts';
 import { pathsUnder } from './paths.ts';
+import { readSecretsState, secretsWarning } from './secrets-state.ts';
 import { readWatchState } from './watch-state.ts';
 
 // What the machine can show for itself, read now from the kernel and never assumed. A file that cannot be read is a bad fact with
@@ -26,6 +27,7 @@ export async function readPosture(root: string, confined: readonly Confined[], c
     fact('var', () => mounted(root, '/var', 'workspaces and the ledger lie on the root')),
     fact('clock', () => clock(root)),
     fact('root keys', () => rootKeys(root)),
+    fact('secrets', () => secrets(root)),
     fact('contained agents', () => ownHands(root, contained)),
   ]);
   return [...facts, ...(await labels(root, confined))];
@@ -115,6 +117,13 @@ async function rootKeys(root: string): Promise<Found> {
   const enrolled = (await readdir(folder)).includes('root') ? await readFile(join(folder, 'root'), 'utf8') : '';
   const count = enrolled.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#')).length;
   return count === 0 ? good('none: nobody can log in as root') : bad(`${count} enrolled: their holders can do everything, unrecorded`);
+}
+
+async function secrets(root: string): Promise<Found> {
+  const state = readSecretsState(pathsUnder(root).secretBindings);
+  const warning = secretsWarning(state);
+  if (warning !== null) return bad(warning);
+  return good(state === 'absent' ? 'none kept' : 'open');
 }
 
 /** holdfast-watch says each second how far it has come; one that hangs says nothing. */

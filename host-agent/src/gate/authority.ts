@@ -14,6 +14,9 @@ export type AgentAuthority = {
   readonly mode: DeclaredAgent['mode'];
   readonly root: DeclaredAgent['root'];
   readonly limits: DeclaredAgent['limits'];
+  readonly net: DeclaredAgent['net'];
+  readonly secrets: DeclaredAgent['secrets'];
+  readonly budget: DeclaredAgent['budget'];
   /** Held from the start and for ever, without a grant. */
   readonly defaults: readonly Capability[];
   readonly defaultIndex: CapabilityIndex;
@@ -39,6 +42,9 @@ export function authorityOf(agent: DeclaredAgent): Result<AgentAuthority> {
     mode: agent.mode,
     root: agent.root,
     limits: agent.limits,
+    net: agent.net,
+    secrets: agent.secrets,
+    budget: agent.budget,
     defaults: defaults.value,
     defaultIndex: indexCapabilities(defaults.value),
     ceiling: ceiling.value,

@@ -51,3 +51,22 @@ test('what its own hands may do is told by its mode (R103)', () => {
   expect(told('mediated')).toContain('Your own process only reads /workspace');
   expect(told('contained')).toContain('the kernel records each');
 });
+
+test('without a network it is told that there is none; with one, how, where to, with what and for how much', () => {
+  const without = authorityGuide(AGENT, heldFrom([]), [], CLOCK);
+  expect(without).toContain('There is no network.');
+  expect(without).not.toContain('## The network');
+
+  const host = must(parseCapability('net:connect:api.example:443'));
+  const key = { name: 'A_KEY', agents: [AGENT.name], hosts: [{ host: 'api.example', port: 443 }], header: { name: 'x-api-key', template: '{}' }, placeholder: 'sk-p' };
+  const net = { rules: [], quota: { bytesPerDay: 2 ** 30, requestsPerDay: 500 } };
+  const agent = { ...AGENT, defaults: [host], net, secrets: [key], budget: { costPerDay: 5_000_000, tokensPerHour: 500_000 } };
+  const whole = authorityGuide(agent, heldFrom([]), [], CLOCK);
+  expect(whole).not.toContain('There is no network.');
+  const told = sections(whole)['The network'];
+  expect(told).toContain('- `api.example:443`\n');
+  expect(told).toContain('- `A_KEY: x-api-key to api.example:443`\n');
+  expect(told).toContain('$5.00 on models in any 24 hours; 500000 tokens in any 60 minutes; 500 requests and 1024 MiB in any 24 hours');
+  expect(told).not.toContain('sk-p');
+  expect(sections(authorityGuide({ ...agent, defaults: [], secrets: [] }, heldFrom([]), [], CLOCK))['The network']).toContain('You reach no host now');
+});

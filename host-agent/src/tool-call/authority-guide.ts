@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { formatCapability } from '../capability/capability.ts';
+import { formatCapability, type Capability } from '../capability/capability.ts';
 import { contains } from '../capability/contains.ts';
 import type { Grant, HeldGrants } from '../capability/grant.ts';
 import type { AgentAuthority } from '../gate/authority.ts';
 import { SHELL_LASTS_MS } from '../tools/shell-open.ts';
 import type { Tool } from '../tools/tool.ts';
+import { dollars } from '../usage/over-limit.ts';
 import type { ClockPort } from './ports.ts';
 
 /** What a list of a type's ceiling may take of an agent's attention. */
@@ -30,10 +31,10 @@ export function authorityGuide(agent: AgentAuthority, grants: HeldGrants, tools:
 
 Your type is ${agent.type}, your mode ${agent.mode}. Every tool call is judged, runs in a sandbox of its own and is recorded.
 ${OWN_HANDS[agent.mode]}
-Paths are absolute; /workspace is yours and lasts. There is no network. A call ends after ${timeoutMs / 1000} s at the latest and has
+Paths are absolute; /workspace is yours and lasts.${agent.net === null ? ' There is no network.' : ''} A call ends after ${timeoutMs / 1000} s at the latest and has
 ${Math.floor(memoryMax / 2 ** 20)} MiB of memory and ${tasksMax} processes.
 ${tools.some(({ name }) => name === 'shell.open') ? `A shell that shell.open opens goes on, for ${SHELL_LASTS_MS / 60_000} minutes at most, and ends with your connection or when you leave it alone.\n` : ''}
-## What you may do now
+${networkGuide(agent, held)}## What you may do now
 
 ${listed(defaults.map(formatCapability))}${listed(grants.grants.map((grant) => granted(grant, now)))}
 Tools: ${tools.map(({ name }) => name).join(', ')}.
@@ -48,6 +49,31 @@ It returns at once. Go on with other work and try the refused call again later; 
 
 Whatever is in neither list${ceiling.deny.length === 0 ? '.\n' : `, and this, whatever you hold:\n\n${listed(ceiling.deny.map(formatCapability))}`}
 Such a refusal is final: trying other spellings, links or programs leads to the same answer, and each try is recorded.
+`;
+}
+
+/** R49, R75: how to get out, where to, and what it may cost. */
+function networkGuide({ net, secrets, budget }: AgentAuthority, held: readonly Capability[]): string {
+  if (net === null) return '';
+  const reached = held.filter(({ namespace, action }) => namespace === 'net' && action === 'connect').map(({ resource }) => resource ?? '');
+  const cost = budget.costPerDay === null ? [] : [`${dollars(budget.costPerDay)} on models in any 24 hours`];
+  const tokens = budget.tokensPerHour === null ? [] : [`${budget.tokensPerHour} tokens in any 60 minutes`];
+  const { bytesPerDay, requestsPerDay } = net.quota;
+  const most = [...cost, ...tokens, `${requestsPerDay} requests and ${Math.floor(bytesPerDay / 2 ** 20)} MiB in any 24 hours`];
+  return `## The network
+
+The one way out is a proxy. HTTPS_PROXY, HTTP_PROXY and what names certificates are set in your environment: leave them as they are, and curl,
+git, npm, pip, Node's fetch and Python use them. There is no DNS here; the proxy takes names. No other address answers.
+${reached.length === 0 ? 'You reach no host now: ask for net:connect:HOST:PORT.\n' : `You reach these hosts (HOST:PORT):\n\n${listed(reached)}`}
+What is refused is answered with status 403, or 429 when it helps to wait, and a JSON body: \`rule\`, \`message\`, \`ask\` (the capability to ask
+for with \`authority.request\`; null where asking is no use) and \`retryAfterMs\`.
+${secrets.length === 0 ? '' : `These names in your environment hold placeholders, not secrets. Send them as they are; on the way to their hosts the secret is put in their
+place, in the header that is named, and nowhere else:
+
+${listed(secrets.map(({ name, hosts, header }) => `${name}: ${header.name} to ${hosts.map(({ host, port }) => `${host}:${port}`).join(', ')}`))}
+`}You have ${most.join('; ')}. A request to a model is held at the most that it can cost until its answer says what it did: say how
+many tokens you want back at most (max_tokens), and it holds less.
+
 `;
 }
 

@@ -8,7 +8,7 @@ import type { ToolReply } from '../tools/tool.ts';
 import { grantRequested } from './entries.ts';
 import type { Act, Allowed } from './judge-call.ts';
 import type { Appended, ToolCallPorts } from './ports.ts';
-import { recordedIntent, recordedPermit, type RecordedIntent, type RecordedPermit } from './recorded-permit.ts';
+import { recordedIntent, recordedNetPermit, recordedPermit, type RecordedIntent, type RecordedPermit } from './recorded-permit.ts';
 import { failedReply, notStartedReply } from './replies.ts';
 import { ofShell } from './shell-outcome.ts';
 import type { ToolCall } from './tool-call.ts';
@@ -48,6 +48,10 @@ export async function carryOut(call: ToolCall, judged: Allowed, appended: Append
       case 'shell': {
         const bounds = { notAfter: judged.decision.notAfter, cancelled: call.cancelled };
         return ofSight(judged, await ports.shells.use(recordedIntent(call.id, call.agent.name, appended), act.shell, act.use, bounds));
+      }
+      case 'fetch': {
+        const intent = recordedNetPermit(act.permit, act.permitDigest, appended);
+        return ofFetch(judged, await ports.fetcher.fetch(intent, act.request, judged.decision.grantsUsed.map(({ id }) => id), call.cancelled));
       }
       case 'door':
         return ofSight(judged, await askOperator(call, act, recordedIntent(call.id, call.agent.name, appended), ports));
@@ -127,6 +131,14 @@ function ofSight(judged: Allowed, seen: Result<JsonValue>): Outcome {
 function ofChange(judged: Allowed, seen: Result<JsonObject>): Outcome {
   const outcome = ofSight(judged, seen);
   return seen.ok ? { ...outcome, observed: { by: 'holdfastd', ...seen.value } } : outcome;
+}
+
+/** An answer that says no is an answer: what was asked for was done. */
+function ofFetch(judged: Allowed, seen: Result<JsonObject>): Outcome {
+  const outcome = ofSight(judged, seen);
+  if (!seen.ok) return outcome;
+  const { status, sent, received } = seen.value;
+  return { ...outcome, observed: { by: 'egress', http_status: status!, bytes_up: sent!, bytes_down: received! } };
 }
 
 function failed(reply: ToolReply): Outcome {

@@ -86,9 +86,9 @@ function spend(call: ToolCall, judged: Judged, ports: ToolCallPorts): Judged {
   return spent.ok ? judged : refusedForEndedGrant(judged, spent.error);
 }
 
-/** What the receipt will bind: this permit, this agent, this end. A call that starts no process has none. */
+/** What the receipt will bind: this permit, this agent, this end. A call that starts no process and leaves the machine by no way has none. */
 function stampOf({ act }: Allowed): PermitStamp | null {
-  if (act.runs !== 'sandbox') return null;
+  if (act.runs !== 'sandbox' && act.runs !== 'fetch') return null;
   return { digest: act.permitDigest, agent: act.permit.agent, notAfter: act.permit.notAfter };
 }
 

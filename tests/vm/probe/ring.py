@@ -129,6 +129,7 @@ ACTS = {
     'passfds': passed,
     'operate': asked,
     'inet': lambda a: connected(socket.AF_INET, (a, 443)),
+    'tcp': lambda a: connected(socket.AF_INET, (a.split(':')[0], int(a.split(':')[1]))),
     'inet6': lambda a: sock(socket.AF_INET6, socket.SOCK_STREAM),
     'udp': lambda a: sock(socket.AF_INET, socket.SOCK_DGRAM),
     'raw': lambda a: sock(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),

@@ -10,9 +10,9 @@ import { nextEntry } from '../../ledger/chain.ts';
 import type { Entry, JsonObject, JsonValue } from '../../ledger/entry.ts';
 import { memoryLedgerStore } from '../../ledger/ledger-store.ts';
 import type { RunResult, SandboxPlan } from '../../sandbox/permit.ts';
-import type { Change, Observation, ShellUse, Tool } from '../../tools/tool.ts';
+import type { Change, FetchRequest, Observation, ShellUse, Tool } from '../../tools/tool.ts';
 import type { Appended, OpenedShell, PermitStamp, ShellEnd, ShellOwner, ToolCallPorts } from '../ports.ts';
-import type { RecordedPermit } from '../recorded-permit.ts';
+import type { RecordedNetPermit, RecordedPermit } from '../recorded-permit.ts';
 import type { ToolCall } from '../tool-call.ts';
 
 const MIDNIGHT = '2026-01-01T00:00:00.000Z';
@@ -26,6 +26,7 @@ export function memoryWorld() {
   const ran: { permit: RecordedPermit; stdin: Uint8Array | null; cancelled: AbortSignal }[] = [];
   const observed: Observation[] = [];
   const changed: Change[] = [];
+  const fetched: { readonly intent: RecordedNetPermit; readonly request: FetchRequest }[] = [];
   const tools = new Map<string, Tool>(TOOLS.map((tool) => [tool.name, tool]));
   const revoked = new Set<GrantId>();
   let book = EMPTY_BOOK;
@@ -50,6 +51,7 @@ export function memoryWorld() {
     /** Resolves when a caller has waited long enough. */
     patience: new Promise<void>(() => undefined),
     onObserve: async (): Promise<Result<JsonValue>> => accept([{ pid: 1 }]),
+    onFetch: async (): Promise<Result<JsonObject>> => accept({ status: 200, headers: [['content-type', 'text/plain']], body: 'aGVsbG8=', truncated: false, sent: 10, received: 20 }),
     onChange: async (): Promise<Result<JsonObject>> => accept({ before: 'inactive', after: 'active' }),
   };
   const ports: ToolCallPorts = {
@@ -142,6 +144,13 @@ export function memoryWorld() {
         afterwards.push(end.then(then));
       },
     },
+    fetcher: {
+      fetch: async (intent, request) => {
+        events.push('fetch');
+        fetched.push({ intent, request });
+        return world.onFetch();
+      },
+    },
     clock: { now: () => world.now, wall: () => MIDNIGHT, sleep: () => world.patience },
     confined: () => world.confined,
     onFault: (error) => faults.push(error),
@@ -164,7 +173,7 @@ export function memoryWorld() {
     book = revoke(book, id as GrantId).book;
     revoked.add(id as GrantId);
   };
-  return { world, ports, kept, events, faults, ran, observed, changed, opened, used, afterwards, tools, grant, revokeGrant, openRequests: () => requests };
+  return { world, ports, kept, events, faults, ran, observed, changed, fetched, opened, used, afterwards, tools, grant, revokeGrant, openRequests: () => requests };
 }
 
 function receiptFor(seq: number, stamp: PermitStamp | null): Appended['receipt'] {
