@@ -82,12 +82,22 @@ export function phraseFinder(phrases: readonly Phrase[]): PhraseFinder {
     const byteClass = CLASS[byte]!;
     for (let node = from; ; node = back[node]!) {
       steps += 1;
+      // Most of most texts happens in these.
+      if (depth[node]! <= 1) return early[(rowOf[node]! << 8) | byteClass]!;
       const next = onward(node, byteClass);
-      if (next !== 0 || node === 0) return next;
+      if (next !== 0) return next;
     }
   }
 
   for (const phrase of phrases) if (phrase.bytes.length > 0) add(phrase);
+  // All steps from the start and from the states one byte behind it; the others step back to these.
+  const rowOf = new Uint16Array(room);
+  const early = new Int32Array(257 * 256);
+  early.set(fromStart);
+  fromStart.filter((node) => node !== 0).forEach((node, index) => {
+    rowOf[node] = index + 1;
+    for (let byteClass = 0; byteClass < 256; byteClass += 1) early[((index + 1) << 8) | byteClass] = onward(node, byteClass) || fromStart[byteClass]!;
+  });
   for (const node of byDepth(depth, made, longest)) {
     if (depth[node]! > 1) back[node] = step(back[parent[node]!]!, edge[node]!);
     ends[node] = owner[node] === -1 ? ends[back[node]!]! : node;
@@ -102,7 +112,7 @@ export function phraseFinder(phrases: readonly Phrase[]): PhraseFinder {
     longest,
     steps: () => steps,
     wipe: () => {
-      for (const kept of [edge, firstEdge, first, fromStart, parent, back]) kept.fill(0);
+      for (const kept of [edge, firstEdge, first, fromStart, early, parent, back]) kept.fill(0);
       others.clear();
     },
   };

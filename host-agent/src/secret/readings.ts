@@ -87,17 +87,23 @@ const CHAINS: readonly Chain[] = [
   { wakes: [ZERO, ...BETWEEN_HEX], build: (to) => inARow(to, (next) => dropper(BETWEEN_HEX, next), (next) => escapeReader(hexPrefix, next)) },
 ];
 
+/** For each byte, a bit for each chain that it wakes. */
+const WAKES = Uint16Array.from({ length: 256 }, (_, byte) => CHAINS.reduce((bits, { wakes }, index) => (wakes.includes(byte) ? bits | (1 << index) : bits), 0));
+
 /** The first reads the text, the last hands on to `to`. */
 function inARow(to: Taker, first: (next: Taker) => Reader, second: (next: Taker) => Reader): readonly Reader[] {
   const last = second(to);
   return [first(last), last];
 }
 
+/** Its `take` says whether it wants the next byte too, whatever that is. */
+type Sleeper = Omit<Reading, 'take'> & { readonly take: (byte: number, at: number) => boolean };
+
 /**
  * A reading that differs from the text only behind certain bytes. It sleeps until one of them comes, and again as soon as all that its
  * place knows of stands in the text as it is: then both places are the same, as each is the longest beginning of a phrase that fits.
  */
-function resolved(finder: PhraseFinder, chain: Chain, text: { readonly state: number }, onFound: OnFound): Reading {
+function resolved(finder: PhraseFinder, chain: Chain, text: { readonly state: number }, onFound: OnFound): Sleeper {
   const to = place(finder, onFound);
   const readers = chain.build(to);
   const [first] = readers;
@@ -110,14 +116,15 @@ function resolved(finder: PhraseFinder, chain: Chain, text: { readonly state: nu
     /** Called before the text's own place has gone on to this byte. */
     take: (byte, at) => {
       if (!awake) {
-        if (wakes[byte] === 0) return;
+        if (wakes[byte] === 0) return false;
         awake = true;
         to.enter(text.state, at);
       } else if (to.state === text.state && wakes[byte] === 0 && finder.depth[to.state]! <= to.seen() && thinksFrom() === Infinity) {
         awake = false;
-        return;
+        return false;
       }
       first!.take(byte, at, at + 1);
+      return true;
     },
     end: () => {
       if (awake) for (const reader of readers) reader.finish();
@@ -210,15 +217,31 @@ function spelled(finder: PhraseFinder, { bits, shortest, value, skips }: Spellin
 /** All readings of one text, in step with each other. */
 export function readingsOf(finder: PhraseFinder, onFound: OnFound): Reading {
   const text = asItIs(finder, onFound);
-  const others = [...CHAINS.map((chain) => resolved(finder, chain, text, onFound)), ...SPELLINGS.map((spelling) => spelled(finder, spelling, onFound))];
+  const sleepers = CHAINS.map((chain) => resolved(finder, chain, text, onFound));
+  const [base64, hex] = SPELLINGS.map((spelling) => spelled(finder, spelling, onFound));
+  const all = [text, ...sleepers, base64!, hex!];
+  /** A bit for each that is awake. */
+  let awake = 0;
+
+  /** Most bytes of most texts wake nobody. */
+  function takeAwake(wanted: number, byte: number, at: number): void {
+    awake = 0;
+    for (let index = 0; index < sleepers.length; index += 1) {
+      if ((wanted & (1 << index)) !== 0 && sleepers[index]!.take(byte, at)) awake |= 1 << index;
+    }
+  }
+
   return {
     take: (byte, at) => {
-      for (const reading of others) reading.take(byte, at);
+      const wanted = awake | WAKES[byte]!;
+      if (wanted !== 0) takeAwake(wanted, byte, at);
+      base64!.take(byte, at);
+      hex!.take(byte, at);
       text.take(byte, at);
     },
     end: () => {
-      for (const reading of others) reading.end();
+      for (const reading of all) reading.end();
     },
-    beginsFrom: () => others.reduce((from, reading) => Math.min(from, reading.beginsFrom()), text.beginsFrom()),
+    beginsFrom: () => all.reduce((from, reading) => Math.min(from, reading.beginsFrom()), Infinity),
   };
 }
