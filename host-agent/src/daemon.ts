@@ -46,6 +46,7 @@ import { observeHost, observeMetrics } from './effects/observe-host.ts';
 import { serveOperators } from './effects/operator-listener.ts';
 import { pathsUnder } from './effects/paths.ts';
 import { readPosture, type Confined } from './effects/posture.ts';
+import { connectRedactor, onceOpen } from './effects/redact-client.ts';
 import { runningAgents } from './effects/running-agents.ts';
 import { connectShell } from './effects/shell-connection.ts';
 import { openTranscript } from './effects/transcripts.ts';
@@ -59,6 +60,7 @@ import { onlyRoot } from './root-option.ts';
 import { WORKSPACE } from './sandbox/bindable.ts';
 import { grantEnded } from './tool-call/entries.ts';
 import type { ToolCallPorts } from './tool-call/ports.ts';
+import { redactedLedger } from './tool-call/redact.ts';
 import { toolRegistry } from './tools/all-tools.ts';
 import { VERSION } from './version.ts';
 
@@ -89,7 +91,10 @@ export async function main(args: readonly string[]): Promise<void> {
     process.exit(70);
   });
 
-  const ledger = connectLedger(paths.ledgerAppendSocket);
+  mkdirSync(paths.daemonRuntime, { recursive: true, mode: 0o700 });
+  const redactor = connectRedactor(paths.secretRedactSocket, paths.secretBindings, onceOpen(keptValue(join(paths.daemonRuntime, 'secrets-were-open.json'), boot, false)));
+  const ledgerLine = connectLedger(paths.ledgerAppendSocket);
+  const ledger = redactedLedger(ledgerLine, redactor);
   const unwritten = new Set<Promise<unknown>>();
   const record = (draft: EntryDraft): Promise<Result<unknown>> => ledger.append(draft, null).catch((fault: Error) => refuse(fault.message));
   const note = (draft: EntryDraft): void => {
@@ -104,7 +109,6 @@ export async function main(args: readonly string[]): Promise<void> {
     log.error({ fault: fault instanceof Error ? (fault.stack ?? fault.message) : String(fault) }, 'a fault');
   };
 
-  mkdirSync(paths.daemonRuntime, { recursive: true, mode: 0o700 });
   const tools = toolRegistry();
   const authorities = new Map<string, AgentAuthority>();
   const toolLists = watchToolLists(tools, (agent) => doors.of(agent)?.toolsChanged());
@@ -194,6 +198,7 @@ export async function main(args: readonly string[]): Promise<void> {
       keptFirst: firsts.keptFirst,
     },
     shells,
+    redact: redactor,
     changer: { change: (intent, change) => hostChanger(systemd, door, watches).change(intent, change) },
     clock,
     confined: confinedAgent,
@@ -356,7 +361,8 @@ export async function main(args: readonly string[]): Promise<void> {
     systemd.close();
     await Promise.race([closed, sleep(LAST_SESSIONS_MS, undefined, { ref: false })]);
     await Promise.allSettled(unwritten);
-    ledger.close();
+    ledgerLine.close();
+    redactor.close();
     process.exit(0);
   }
 }

@@ -49,7 +49,12 @@ export function redactor(secrets: readonly NamedSecret[]): Redactor {
   function stream(): RedactionStream {
     if (wiped) throw new Error('this redactor was wiped');
     if (usable.length === 0) return untouched();
-    return openStream(finder, marks, usable);
+    const opened = openStream(finder, marks, usable);
+    const unlessWiped = <T>(work: () => T): T => {
+      if (wiped) throw new Error('this redactor was wiped');
+      return work();
+    };
+    return { ...opened, push: (chunk) => unlessWiped(() => opened.push(chunk)), end: () => unlessWiped(opened.end) };
   }
 
   function all(whole: Uint8Array): { readonly bytes: Uint8Array; readonly found: readonly string[] } {
@@ -70,7 +75,7 @@ export function redactor(secrets: readonly NamedSecret[]): Redactor {
       if (text.length < MIN_SECRET_BYTES) return text;
       const done = all(new TextEncoder().encode(text));
       for (const name of done.found) found.add(name);
-      return done.found.length === 0 ? text : new TextDecoder().decode(done.bytes);
+      return done.found.length === 0 ? text : new TextDecoder('utf-8', { ignoreBOM: true }).decode(done.bytes);
     });
     return { texts: clean, found: [...found].sort() };
   }
