@@ -123,6 +123,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const shells = openShells({
     connect: ({ permit, receipt }, onShown) => connectShell(join(paths.runnerSockets, `${permit.agent}.sock`), permit, receipt, onShown),
     transcript: (agent, call, head) => openTranscript(paths.transcripts, agent, call, head),
+    redact: redactor,
     isRevoked: (grant) => grants.isRevoked(grant),
     clock,
     onFault,

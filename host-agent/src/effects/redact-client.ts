@@ -50,12 +50,16 @@ export function connectRedactor(path: string, bindings: string, wasOpen: WasOpen
   }
 
   /** One question at a time: no more than one line waits in a buffer, and answers keep their order. */
-  function ask(question: JsonObject, count: number): Promise<Result<RedactAnswer>> {
+  function ask(question: JsonObject, count: number, tied: { to: Line | null } = { to: null }): Promise<Result<RedactAnswer>> {
     const answer = turn.then(async () => {
       // One who waited for it has waited for all: entries must not queue up behind a process that is not there.
       if (Date.now() < notBefore) return refuse(AWAY);
       try {
-        const answered = await (await currentLine()).ask(question, ANSWER_MS);
+        const known = await currentLine();
+        // What was held back of the text is gone with the other connection, and with it what was to be removed.
+        if (tied.to !== null && tied.to !== known) return refuse('holdfast-secretd was restarted in the middle of a text');
+        tied.to = known;
+        const answered = await known.ask(question, ANSWER_MS);
         return parseRedactAnswer(answered, count);
       } catch {
         notBefore = Date.now() + AWAY_MS;
@@ -97,6 +101,7 @@ export function connectRedactor(path: string, bindings: string, wasOpen: WasOpen
 
   function stream(): TextStream {
     const of = (streams += 1);
+    const tied = { to: null };
     let half = '';
     const send = async (text: string, last: boolean): Promise<Result<string>> => {
       // A character of two units may lie on a border.
@@ -106,7 +111,7 @@ export function connectRedactor(path: string, bindings: string, wasOpen: WasOpen
       const parts: string[] = [];
       for (let at = 0; at < now.length || at === 0; at += MOST_UNITS / 2) {
         const part = now.slice(at, at + MOST_UNITS / 2);
-        const done = await ask({ part: part.toWellFormed(), of, last: last && at + MOST_UNITS / 2 >= now.length }, 1);
+        const done = await ask({ part: part.toWellFormed(), of, last: last && at + MOST_UNITS / 2 >= now.length }, 1, tied);
         if (!done.ok) return done;
         parts.push(done.value.texts[0]!);
       }

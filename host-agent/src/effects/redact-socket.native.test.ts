@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, type Server } from 'node:net';
+import { connect, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { redactor, type Redactor } from '../secret/redaction.ts';
 import { MAX_REDACT_LINE, MOST_UNITS } from '../secret/redact-wire.ts';
@@ -22,6 +23,7 @@ let state: { open: Redactor | null; uid: number | null };
 let refused: string[];
 let server: Server;
 let client: RedactClient;
+const connections = new Set<Socket>();
 const publish = (what: string): void => writeFileSync(bindings, JSON.stringify({ v: 1, state: what, bindings: [] }));
 const newClient = (boot = 'boot-1'): RedactClient => connectRedactor(socket, bindings, onceOpen(keptValue(join(root, 'were-open.json'), boot, false)));
 
@@ -31,6 +33,7 @@ beforeEach(async () => {
   state = { open: redactor([{ name: 'KEY', value: Buffer.from(SECRET) }]), uid: process.getuid!() };
   refused = [];
   server = await listenOn('redact', socket);
+  server.on('connection', (peer) => connections.add(peer));
   serveRedactions(server, { redactor: () => state.open, mayAsk: (uid) => uid === state.uid, onRefused: ({ why }) => refused.push(why) });
   client = newClient();
 });
@@ -141,6 +144,22 @@ describe('when nobody can tell', () => {
     server = await listenOn('redact', socket);
     serveRedactions(server, { redactor: () => state.open, mayAsk: () => true, onRefused: () => undefined });
     await expect.poll(() => client.texts([SECRET]), { timeout: 5_000, interval: 100 }).toEqual({ ok: true, value: [MARK] });
+  });
+});
+
+describe('a text in pieces', () => {
+  it('is refused when the process dies in the middle of it: what was held back is gone', async () => {
+    const { push, end } = client.stream();
+    expect(await push(`a ${SECRET.slice(0, 20)}`)).toEqual({ ok: true, value: 'a ' });
+    for (const socketOf of connections) socketOf.destroy();
+    server.close();
+    await once(server, 'close');
+    server = await listenOn('redact', socket);
+    serveRedactions(server, { redactor: () => state.open, mayAsk: () => true, onRefused: () => undefined });
+    await sleep(50);
+    expect(await push(SECRET.slice(20))).toEqual({ ok: false, error: expect.stringContaining('in the middle of a text') });
+    expect((await end()).ok).toBe(false);
+    expect(await client.texts([SECRET])).toEqual({ ok: true, value: [MARK] });
   });
 });
 
