@@ -23,15 +23,22 @@ const PERCENT = 0x25;
 const BACKSLASH = 0x5c;
 const AMPERSAND = 0x26;
 const ZERO = 0x30;
-/** No escape that is read is longer: `\ud83d\ude00`. */
-const LONGEST = 12;
+const EQUALS = 0x3d;
+const ESC = 0x1b;
+const BRACKET = 0x5b;
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+/** `\ud83d\ude00`. */
+const PAIR = 12;
+/** No escape that is read is longer: a colour of a terminal, `ESC[38;2;255;255;255m`. */
+const LONGEST = 20;
 
 export const percentEscape: Escape = {
   lead: PERCENT,
   read: (seen, length) => hexEscape(seen, length, 1, 2),
 };
 
-/** JSON's, and `\x41` and `\'` of the languages around it. */
+/** JSON's, and `\x41`, `\101` and `\'` of the languages around it. */
 export const backslashEscape: Escape = {
   lead: BACKSLASH,
   read: (seen, length) => {
@@ -39,6 +46,7 @@ export const backslashEscape: Escape = {
     const letter = String.fromCharCode(seen[1]!);
     if (letter === 'u') return unicodeEscape(seen, length);
     if (letter === 'x') return hexEscape(seen, length, 2, 2);
+    if (/[0-3]/.test(letter)) return octalEscape(seen, length);
     const control = 'btnfr'.indexOf(letter);
     if (control !== -1) return { used: 2, bytes: ['\b\t\n\f\r'.charCodeAt(control)] };
     return `"'\\/`.includes(letter) ? { used: 2, bytes: [seen[1]!] } : 'no';
@@ -57,6 +65,28 @@ export const htmlEscape: Escape = {
     if (number === null) return named === undefined ? 'no' : { used: length, bytes: [named.charCodeAt(0)] };
     const point = number[1] === undefined ? Number.parseInt(number[2]!, 16) : Number(number[1]);
     return point > 0x10ffff ? 'no' : { used: length, bytes: utf8(point) };
+  },
+};
+
+/** Of mail (RFC 2045, 6.7): `=41`, and an `=` at the end of a line that goes on. */
+export const mailEscape: Escape = {
+  lead: EQUALS,
+  read: (seen, length) => {
+    const last = seen[length - 1]!;
+    if (length > 1 && last === NEWLINE) return { used: length, bytes: [] };
+    return length === 2 && last === RETURN ? 'more' : hexEscape(seen, length, 1, 2);
+  },
+};
+
+/** What a program puts into its words to colour them (ECMA-48, CSI): not a part of the words. */
+export const colourEscape: Escape = {
+  lead: ESC,
+  read: (seen, length) => {
+    const last = seen[length - 1]!;
+    if (length === 1) return 'more';
+    if (length === 2) return last === BRACKET ? 'more' : 'no';
+    if (last >= 0x40 && last <= 0x7e) return { used: length, bytes: [] };
+    return last >= 0x20 && last <= 0x3f && length < LONGEST ? 'more' : 'no';
   },
 };
 
@@ -152,15 +182,21 @@ function unicodeEscape(seen: Uint8Array, length: number): 'more' | 'no' | Read {
     const wanted = begins[at - 6]!;
     if (wanted === -1 ? hexValue(seen[at]!) === -1 : seen[at] !== wanted) return alone;
   }
-  if (length < LONGEST) return 'more';
+  if (length < PAIR) return 'more';
   const low = unitAt(seen, 8);
-  return low >= 0xdc00 && low <= 0xdfff ? { used: LONGEST, bytes: utf8(0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00)) } : alone;
+  return low >= 0xdc00 && low <= 0xdfff ? { used: PAIR, bytes: utf8(0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00)) } : alone;
 }
 
 function hexEscape(seen: Uint8Array, length: number, from: number, digits: number): 'more' | 'no' | Read {
   if (length > from && hexValue(seen[length - 1]!) === -1) return 'no';
   if (length < from + digits) return 'more';
   return { used: length, bytes: [hexValue(seen[from]!) * 16 + hexValue(seen[from + 1]!)] };
+}
+
+function octalEscape(seen: Uint8Array, length: number): 'more' | 'no' | Read {
+  const digit = seen[length - 1]! - ZERO;
+  if (digit < 0 || digit > 7) return 'no';
+  return length < 4 ? 'more' : { used: 4, bytes: [(seen[1]! - ZERO) * 64 + (seen[2]! - ZERO) * 8 + digit] };
 }
 
 function unitAt(seen: Uint8Array, from: number): number {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { backslashEscape, dropper, escapeReader, hexPrefix, hexValue, htmlEscape, MOST_DROPPED, percentEscape, type Reader, type Taker } from './escapes.ts';
+import { backslashEscape, colourEscape, dropper, escapeReader, hexPrefix, hexValue, htmlEscape, mailEscape, MOST_DROPPED, percentEscape, type Reader, type Taker } from './escapes.ts';
 import type { PhraseFinder } from './phrase-finder.ts';
 
 /**
@@ -17,12 +17,20 @@ export type Reading = {
 
 /** A place in the finder, with the text behind each of the bytes that it has seen. */
 function place(finder: PhraseFinder, onFound: OnFound): Taker & { state: number; readonly beginsFrom: () => number; readonly seen: () => number; readonly enter: (state: number, at: number) => void } {
-  const mask = 2 ** Math.ceil(Math.log2(finder.longest + 1)) - 1;
-  const starts = new Float64Array(mask + 1);
+  // A ring of as many as something that has begun is long: few texts need more than these.
+  let starts = new Float64Array(64);
+  let mask = 63;
   let count = 0;
   /** How many of the last bytes stand in the text as they are, one behind the other. */
   let plain = 0;
   let last = 0;
+  function grow(): void {
+    const bigger = new Float64Array(2 * starts.length);
+    for (let back = 1; back <= Math.min(count, starts.length); back += 1) bigger[(count - back) & (bigger.length - 1)] = starts[(count - back) & mask]!;
+    starts = bigger;
+    mask = bigger.length - 1;
+  }
+
   const here = {
     state: 0,
     take: (byte: number, start: number, end: number): void => {
@@ -30,6 +38,7 @@ function place(finder: PhraseFinder, onFound: OnFound): Taker & { state: number;
       last = end;
       starts[count & mask] = start;
       count += 1;
+      if (finder.depth[here.state]! >= mask) grow();
       here.state = finder.step(here.state, byte);
       const found = finder.ends[here.state]!;
       if (found !== 0) onFound(starts[(count - finder.depth[found]!) & mask]!, end, finder.owner[found]!);
@@ -43,6 +52,7 @@ function place(finder: PhraseFinder, onFound: OnFound): Taker & { state: number;
     /** As if it had read the text as it is until here. */
     enter: (state: number, at: number): void => {
       const depth = finder.depth[state]!;
+      while (depth > mask) grow();
       for (let back = depth; back > 0; back -= 1) starts[count++ & mask] = at - back;
       here.state = state;
       plain = depth;
@@ -83,6 +93,8 @@ const CHAINS: readonly Chain[] = [
   { wakes: [BACKSLASH], build: (to) => inARow(to, (next) => escapeReader(backslashEscape, next), (next) => escapeReader(backslashEscape, next)) },
   { wakes: [AMPERSAND], build: (to) => [escapeReader(htmlEscape, to)] },
   { wakes: [BACKSLASH, ...SPACES], build: (to) => inARow(to, (next) => escapeReader(backslashEscape, next), (next) => dropper(SPACES, next)) },
+  { wakes: [mailEscape.lead], build: (to) => [escapeReader(mailEscape, to)] },
+  { wakes: [colourEscape.lead], build: (to) => [escapeReader(colourEscape, to)] },
   { wakes: [...SPACES], build: (to) => [dropper(SPACES, to)] },
   { wakes: [ZERO, ...BETWEEN_HEX], build: (to) => inARow(to, (next) => dropper(BETWEEN_HEX, next), (next) => escapeReader(hexPrefix, next)) },
 ];

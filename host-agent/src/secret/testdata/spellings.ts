@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { createCipheriv } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+
 /** Ways in which a secret leaves a program. Written with Node's own encoders, so that nothing here shares code with what finds them. */
 type Spelling = { readonly name: string; readonly spell: (secret: string) => string; readonly fits?: (secret: string) => boolean };
 
@@ -58,5 +61,36 @@ export const CLAIMED: readonly Spelling[] = [
   { name: 'hex of base64', spell: (s) => bytesOf(within(s, 2, 2).toString('base64')).toString('hex') },
   { name: 'hex of hex', spell: (s) => bytesOf(hexOf(s).join('')).toString('hex') },
   { name: 'basic authorization', spell: (s) => `Basic ${bytesOf(`coder:${s}`).toString('base64')}` },
+  { name: 'octal escapes', spell: (s) => [...bytesOf(s)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('') },
+  { name: 'quoted-printable', spell: (s) => hexOf(s).map((h) => `=${h.toUpperCase()}`).join('') },
+  { name: 'colours in it', spell: (s) => `${s.slice(0, 6)}\x1b[31m${s.slice(6, 9)}\x1b[m${s.slice(9)}` },
   { name: 'UTF-16', spell: (s) => [...s].map((c) => `${c}\0`).join(''), fits: isAscii },
 ];
+
+/** What redaction does not claim to find: the residue that D06 wants measured. What keeps these away from an agent is that it holds no secret. */
+export const UNCLAIMED: readonly Spelling[] = [
+  { name: 'gzip', spell: (s) => gzipSync(`key=${s}`).toString('latin1') },
+  { name: 'gzip, base64', spell: (s) => gzipSync(`key=${s}`).toString('base64') },
+  { name: 'encrypted', spell: (s) => aes(s).toString('base64') },
+  { name: 'base32', spell: (s) => base32(bytesOf(s)) },
+  { name: 'rot13', spell: (s) => s.replace(/[a-z]/gi, (c) => String.fromCharCode(c.charCodeAt(0) + (c.toLowerCase() < 'n' ? 13 : -13))) },
+  { name: 'every byte + 1', spell: (s) => String.fromCharCode(...[...bytesOf(s)].map((byte) => (byte + 1) & 255)) },
+  { name: 'in two strings', spell: (s) => `"${s.slice(0, s.length / 2)}" + "${s.slice(s.length / 2)}"` },
+  { name: 'a character an entry', spell: (s) => JSON.stringify([...s]) },
+  { name: 'decimal bytes', spell: (s) => [...bytesOf(s)].join(', ') },
+  // Behind a bare `=`, which mail does not write, the beginning of the secret may look like an escape.
+  { name: 'mail, soft lines', spell: (s) => [...s].map((c, at) => (c === '=' ? '=3D' : at % 9 === 8 ? `${c}=\r\n` : c)).join('') },
+  { name: 'base64 of UTF-16', spell: (s) => Buffer.from(s, 'utf16le').toString('base64') },
+  { name: 'base64 thrice', spell: (s) => within(bytesOf(within(s, 0, 0).toString('base64')).toString('base64'), 0, 0).toString('base64') },
+  { name: 'all but two letters', spell: (s) => s.slice(0, -2) },
+];
+
+function aes(text: string): Buffer {
+  const cipher = createCipheriv('aes-256-ctr', Buffer.alloc(32, 7), Buffer.alloc(16));
+  return Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
+}
+
+function base32(bytes: Buffer): string {
+  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  return (bits.match(/.{1,5}/g) ?? []).map((five) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'[Number.parseInt(five.padEnd(5, '0'), 2)]).join('');
+}
