@@ -31,6 +31,8 @@ export function connectRedactor(path: string, bindings: string, wasOpen: WasOpen
   let streams = 0;
   let closed = false;
   let notBefore = 0;
+  const waiting: { readonly texts: readonly string[]; readonly settle: (done: Result<readonly string[]>) => void }[] = [];
+  let pumping = false;
 
   function needed(): boolean {
     if (opened) return true;
@@ -70,7 +72,27 @@ export function connectRedactor(path: string, bindings: string, wasOpen: WasOpen
     return answer;
   }
 
-  async function texts(all: readonly string[]): Promise<Result<readonly string[]>> {
+  /** Many who ask at the same time are asked for together: while one line is on its way, the next one fills. */
+  function texts(all: readonly string[]): Promise<Result<readonly string[]>> {
+    if (!fitsOneLine(all)) return inBatches(all);
+    return new Promise((settle) => {
+      waiting.push({ texts: all, settle });
+      if (!pumping) void pump();
+    });
+  }
+
+  async function pump(): Promise<void> {
+    pumping = true;
+    while (waiting.length > 0) {
+      const now = waiting.splice(0, togetherOnOneLine(waiting.map((one) => one.texts)));
+      const done = await whole(now.flatMap((one) => one.texts));
+      let at = 0;
+      for (const { texts: asked, settle } of now) settle(done.ok ? accept(done.value.slice(at, (at += asked.length))) : done);
+    }
+    pumping = false;
+  }
+
+  async function inBatches(all: readonly string[]): Promise<Result<readonly string[]>> {
     const clean: string[] = [];
     for (const some of batches(all)) {
       const done = 'long' in some ? await inParts(some.long) : await whole(some.texts);
@@ -153,6 +175,21 @@ function mayBeOpen(bindings: string): boolean {
   const read = parseStrictJson(text);
   const state = read.ok && isObject(read.value) ? read.value['state'] : null;
   return state !== 'absent' && state !== 'locked' && state !== 'damaged';
+}
+
+function fitsOneLine(texts: readonly string[]): boolean {
+  return texts.length <= MOST_TEXTS && texts.reduce((sum, { length }) => sum + length, 0) <= MOST_UNITS;
+}
+
+/** So many of these fit on one line; the first does. */
+function togetherOnOneLine(lists: readonly (readonly string[])[]): number {
+  let [texts, units] = [0, 0];
+  const over = lists.findIndex((list) => {
+    texts += list.length;
+    units += list.reduce((sum, { length }) => sum + length, 0);
+    return texts > MOST_TEXTS || units > MOST_UNITS;
+  });
+  return over === -1 ? lists.length : Math.max(over, 1);
 }
 
 /** In order: texts that go together on one line, and each that is too long for one. */

@@ -96,7 +96,7 @@ const CHAINS: readonly Chain[] = [
   { wakes: [mailEscape.lead], build: (to) => [escapeReader(mailEscape, to)] },
   { wakes: [colourEscape.lead], build: (to) => [escapeReader(colourEscape, to)] },
   { wakes: [...SPACES], build: (to) => [dropper(SPACES, to)] },
-  { wakes: [ZERO, ...BETWEEN_HEX], build: (to) => inARow(to, (next) => dropper(BETWEEN_HEX, next), (next) => escapeReader(hexPrefix, next)) },
+  { wakes: [ZERO, ...BETWEEN_HEX], build: (to) => inARow(to, (next) => escapeReader(hexPrefix, next), (next) => dropper(BETWEEN_HEX, next)) },
 ];
 
 /** For each byte, a bit for each chain that it wakes. */

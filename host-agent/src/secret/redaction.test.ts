@@ -38,7 +38,7 @@ describe('what is found', () => {
       for (const secret of SECRETS.filter(fits)) {
         const redact = of(secret);
         const form = spell(secret);
-        for (const [before, after] of [['', ''], ...Array.from({ length: 9 }, (_, at) => [`${'x'.repeat(at)} `, ` ${'y'.repeat(at)}`]), ['{"a":"', '"}'], ['<', '>'], ['\n', '\r\n']] as const) {
+        for (const [before, after] of [['', ''], ...Array.from({ length: 9 }, (_, at) => [`${'x'.repeat(at)} `, ` ${'y'.repeat(at)}`]), ['{"a":"', '"}'], ['<', '>'], ['\n', '\r\n'], ['key=', '\r\nX-Next: 1'], ['0x, ', ', 0x']] as const) {
           const { texts, found } = redact.texts([`${before}${form}${after}`]);
           expect(found, `${name} of ${secret} behind ${JSON.stringify(before)}`).toEqual(['S0']);
           expect(texts[0]).toContain('[secret S0 removed]');
