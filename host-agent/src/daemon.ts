@@ -38,7 +38,6 @@ import { etcDirectories } from './effects/etc-directories.ts';
 import { imageMoves } from './effects/image-moves.ts';
 import { keepGrants } from './effects/kept-grants.ts';
 import { keptValue } from './effects/kept-value.ts';
-import { connectLedger } from './effects/ledger-client.ts';
 import { listenOn } from './effects/listen.ts';
 import { logOf } from './effects/log.ts';
 import { notifyReady } from './effects/notify.ts';
@@ -46,7 +45,7 @@ import { observeHost, observeMetrics } from './effects/observe-host.ts';
 import { serveOperators } from './effects/operator-listener.ts';
 import { pathsUnder } from './effects/paths.ts';
 import { readPosture, type Confined } from './effects/posture.ts';
-import { connectRedactor, onceOpen } from './effects/redact-client.ts';
+import { openRedactedLedger } from './effects/redacted-ledger.ts';
 import { runningAgents } from './effects/running-agents.ts';
 import { connectShell } from './effects/shell-connection.ts';
 import { openTranscript } from './effects/transcripts.ts';
@@ -60,7 +59,6 @@ import { onlyRoot } from './root-option.ts';
 import { WORKSPACE } from './sandbox/bindable.ts';
 import { grantEnded } from './tool-call/entries.ts';
 import type { ToolCallPorts } from './tool-call/ports.ts';
-import { redactedLedger } from './tool-call/redact.ts';
 import { toolRegistry } from './tools/all-tools.ts';
 import { VERSION } from './version.ts';
 
@@ -92,9 +90,7 @@ export async function main(args: readonly string[]): Promise<void> {
   });
 
   mkdirSync(paths.daemonRuntime, { recursive: true, mode: 0o700 });
-  const redactor = connectRedactor(paths.secretRedactSocket, paths.secretBindings, onceOpen(keptValue(join(paths.daemonRuntime, 'secrets-were-open.json'), boot, false)));
-  const ledgerLine = connectLedger(paths.ledgerAppendSocket);
-  const ledger = redactedLedger(ledgerLine, redactor);
+  const { ledger, redact, close: closeLedger } = openRedactedLedger(paths, paths.daemonRuntime, boot);
   const unwritten = new Set<Promise<unknown>>();
   const record = (draft: EntryDraft): Promise<Result<unknown>> => ledger.append(draft, null).catch((fault: Error) => refuse(fault.message));
   const note = (draft: EntryDraft): void => {
@@ -123,7 +119,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const shells = openShells({
     connect: ({ permit, receipt }, onShown) => connectShell(join(paths.runnerSockets, `${permit.agent}.sock`), permit, receipt, onShown),
     transcript: (agent, call, head) => openTranscript(paths.transcripts, agent, call, head),
-    redact: redactor,
+    redact,
     isRevoked: (grant) => grants.isRevoked(grant),
     clock,
     onFault,
@@ -199,7 +195,7 @@ export async function main(args: readonly string[]): Promise<void> {
       keptFirst: firsts.keptFirst,
     },
     shells,
-    redact: redactor,
+    redact,
     changer: { change: (intent, change) => hostChanger(systemd, door, watches).change(intent, change) },
     clock,
     confined: confinedAgent,
@@ -362,8 +358,7 @@ export async function main(args: readonly string[]): Promise<void> {
     systemd.close();
     await Promise.race([closed, sleep(LAST_SESSIONS_MS, undefined, { ref: false })]);
     await Promise.allSettled(unwritten);
-    ledgerLine.close();
-    redactor.close();
+    closeLedger();
     process.exit(0);
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { containedProfiles } from './config/agent-type.ts';
 import { openAuditEvents, type AuditEvent } from './detection/audit-events.ts';
@@ -12,17 +12,14 @@ import { openSerialGaps } from './detection/serial-gaps.ts';
 import { auditStatus, knock, lockRules, openAuditStream } from './effects/audit-kernel.ts';
 import { bootId, bootMillis } from './effects/clock.ts';
 import { readDeclaredAgents, watchFile } from './effects/declared-files.ts';
-import { keptValue } from './effects/kept-value.ts';
-import { connectLedger } from './effects/ledger-client.ts';
 import { passedDescriptor } from './effects/listen.ts';
 import { logOf } from './effects/log.ts';
 import { notifyAlive, notifyReady } from './effects/notify.ts';
 import { pathsUnder } from './effects/paths.ts';
-import { connectRedactor, onceOpen } from './effects/redact-client.ts';
+import { openRedactedLedger } from './effects/redacted-ledger.ts';
 import { readWatchState, writeWatchState } from './effects/watch-state.ts';
 import type { EntryDraft } from './ledger/entry.ts';
 import { onlyRoot } from './root-option.ts';
-import { redactedLedger } from './tool-call/redact.ts';
 
 const TURN_MS = 100;
 const LOOK_MS = 1_000;
@@ -46,10 +43,8 @@ export async function main(args: readonly string[]): Promise<void> {
   const locked = lockRules(rulesFor(labels));
   if (!locked.ok) throw new Error(locked.error);
 
-  const ledgerLine = connectLedger(paths.ledgerAppendSocket);
   // What a program was started with may hold a secret that somebody gave its agent.
-  const redactor = connectRedactor(paths.secretRedactSocket, paths.secretBindings, onceOpen(keptValue(join(dirname(paths.watchState), 'secrets-were-open.json'), boot, false)));
-  const ledger = redactedLedger(ledgerLine, redactor);
+  const { ledger, close: closeLedger } = openRedactedLedger(paths, dirname(paths.watchState), boot);
   const hands = openOwnHands();
   const gaps = openSerialGaps(before?.serial ?? null, PATIENCE_MS);
   const known = new Set(labels);
@@ -153,7 +148,6 @@ export async function main(args: readonly string[]): Promise<void> {
   read();
   await write(true);
   keep(bootMillis());
-  ledgerLine.close();
-  redactor.close();
+  closeLedger();
   process.exit(0);
 }
