@@ -63,6 +63,11 @@ describe('what is found', () => {
     expect(redact.text('abc abcdefg abcdefgh')).toBe('abc abcdefg [secret S2 removed]');
   });
 
+  it('counts bytes, not characters', () => {
+    expect(of('ääää').text('ääää')).toBe('[secret S0 removed]');
+    expect(of('漢字漢').text('漢字漢')).toBe('[secret S0 removed]');
+  });
+
   it('refuses a name that cannot stand in a mark', () => {
     expect(() => redactor([{ name: 'a"b', value: utf8('12345678') }])).toThrow(/name/);
   });

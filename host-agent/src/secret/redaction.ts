@@ -71,8 +71,8 @@ export function redactor(secrets: readonly NamedSecret[]): Redactor {
   function texts(wholes: readonly string[]): { readonly texts: readonly string[]; readonly found: readonly string[] } {
     const found = new Set<string>();
     const clean = wholes.map((text) => {
-      // Shorter than any form can be.
-      if (text.length < MIN_SECRET_BYTES) return text;
+      // Shorter than any form can be: a unit is at most three bytes.
+      if (text.length * 3 < MIN_SECRET_BYTES) return text;
       const done = all(new TextEncoder().encode(text));
       for (const name of done.found) found.add(name);
       return done.found.length === 0 ? text : new TextDecoder('utf-8', { ignoreBOM: true }).decode(done.bytes);
