@@ -89,7 +89,8 @@ describe('what stays', () => {
   });
 
   it('is JSON, whatever is removed from its strings', () => {
-    const value = fc.stringMatching(/^[\\"nu0abf/]{8,12}$/);
+    // A secret that begins or ends with a quote, or the same backwards, may take JSON's own quote for its own.
+    const value = fc.stringMatching(/^[\\nu0abf/][\\"nu0abf/]{6,10}[\\nu0abf/]$/);
     fc.assert(fc.property(value, fc.array(fc.oneof(value, fc.constant('')), { minLength: 1, maxLength: 4 }), fc.boolean(), (secret, parts, twice) => {
       const inner = JSON.stringify({ a: parts.join(secret), b: [secret] });
       const text = twice ? JSON.stringify({ body: inner }) : inner;
