@@ -13,6 +13,7 @@ import type { RunResult, SandboxPlan } from '../../sandbox/permit.ts';
 import type { Change, FetchRequest, Observation, ShellUse, Tool } from '../../tools/tool.ts';
 import type { Appended, OpenedShell, PermitStamp, ShellEnd, ShellOwner, ToolCallPorts } from '../ports.ts';
 import type { RecordedNetPermit, RecordedPermit } from '../recorded-permit.ts';
+import { nothingToRedact } from '../redact.ts';
 import type { ToolCall } from '../tool-call.ts';
 
 const MIDNIGHT = '2026-01-01T00:00:00.000Z';
@@ -78,6 +79,7 @@ export function memoryWorld() {
       isFirst: () => true,
       keptFirst: () => undefined,
     },
+    redact: nothingToRedact,
     grants: {
       heldBy: (agent, session, now) => heldBy(book, agent, session, now),
       spend: (agent, grants, now) => {
