@@ -72,6 +72,11 @@ describe('one line an entry, in words', () => {
     ['unmediated: could not write /etc/? (EROFS)', entry(1, 'unmediated.file', { op: 'write', paths: ['/etc/?'], result: 'EROFS' })],
     ['unmediated: 70 more acts, 50 x create ok, 20 x exec /usr/bin/true ok', entry(1, 'unmediated.counted', { count: 70, of: [{ what: 'create ok', times: 50 }, { what: 'exec /usr/bin/true ok', times: 20 }] })],
     ['unmediated: up to 3 acts of anybody were not recorded: dropped', entry(1, 'unmediated.lost', { count: 3, at_most: true, why: 'dropped' })],
+    ['used secret A_KEY for api.example.com', entry(1, 'secret.used', { agent: 'demo', name: 'A_KEY', host: 'api.example.com', port: 443 })],
+    ['secret A_KEY: rotated', entry(1, 'secret.changed', { what: 'rotated', name: 'A_KEY', by: 'anna' })],
+    ['secret A_KEY: undone: it could not be written', entry(1, 'secret.changed', { what: 'undone', name: 'A_KEY', why: 'it could not be written' })],
+    ['secrets are open, with the recovery', entry(1, 'secret.unlocked', { key: 'recovery' })],
+    ['secrets are closed (locked): nobody has unlocked them since the start', entry(1, 'secret.closed', { state: 'locked', why: 'nobody has unlocked them since the start' })],
     ['door: replies not read (3 times)', entry(1, 'door.refused', { why: 'replies not read', count: 3 })],
   ])('%s', (words, value) => {
     expect(shown([value])).toEqual(['2026-11-21 (UTC)', `     1  09:14:01  demo        ${words}`]);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { wipeable } from './values.ts';
 
 // 160 random bits in Crockford's Base32 (no I, L, O and U), in groups of four, to be written on paper.
 
@@ -15,7 +16,7 @@ export function printRecoveryCode(random: Uint8Array): Buffer {
 
 /** The same code as it may be typed: any case, with or without dashes and spaces, O for 0 and I or L for 1. Null: it is none. */
 export function readRecoveryCode(typed: Uint8Array): Buffer | null {
-  const symbols = Buffer.alloc(SYMBOLS);
+  const symbols = wipeable(SYMBOLS);
   let count = 0;
   for (const byte of typed) {
     if (byte === 0x2d || byte === 0x20) continue;

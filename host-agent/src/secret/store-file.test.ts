@@ -55,9 +55,9 @@ describe('a store', () => {
       opened.value.wipe();
       expect(Buffer.concat([opened.value.masterKey, ...opened.value.values.map(({ value }) => value)]).every((byte) => byte === 0)).toBe(true);
     }
-    expect(openStore(store, CODE, ['passphrase'])).toEqual({ ok: false, error: WRONG_KEY });
+    expect(openStore(store, CODE, ['passphrase'])).toEqual({ ok: false, key: 'wrong', error: WRONG_KEY });
     expect(openStore(store, PASSPHRASE, ['credential'])).toMatchObject({ ok: false, error: expect.stringContaining('no slot') });
-    expect(openStore(store, Buffer.from('correct horse batterz'), ['passphrase', 'recovery'])).toEqual({ ok: false, error: WRONG_KEY });
+    expect(openStore(store, Buffer.from('correct horse batterz'), ['passphrase', 'recovery'])).toEqual({ ok: false, key: 'wrong', error: WRONG_KEY });
   });
 
   test('no value, passphrase or code is in the file in any plain form', () => {
@@ -96,7 +96,7 @@ describe('a store', () => {
       [text.replace('{"generation"', '{ "generation"'), 'canonical'],
       [text.replace('"v":1', '"v":1,"v":1'), 'canonical'],
       [text.replace('"v":1', '"v":1,"z":1'), '"z" is unknown'],
-      [text.replace('{', '['), 'not JSON'],
+      [text.replace('{', '['), 'canonical JSON'],
       [text.replace('api.example.com', '*.example.com'), 'no host'],
     ];
     for (const [changed, why] of wrong) expect(readStore(summed(Buffer.from(changed, 'latin1')))).toEqual({ ok: false, error: expect.stringContaining(why) });
@@ -106,10 +106,10 @@ describe('a store', () => {
     const one = made();
     const two = made();
     const foreign = { ...one.header, slots: two.header.slots };
-    expect(openStore(read(writeStore(foreign, one.masterKey, [{ value: Buffer.from('x'), old: null }, { value: Buffer.from('y'), old: Buffer.from('z') }], randomBytes)), PASSPHRASE, ['passphrase'])).toEqual({ ok: false, error: WRONG_KEY });
+    expect(openStore(read(writeStore(foreign, one.masterKey, [{ value: Buffer.from('x'), old: null }, { value: Buffer.from('y'), old: Buffer.from('z') }], randomBytes)), PASSPHRASE, ['passphrase'])).toEqual({ ok: false, key: 'wrong', error: WRONG_KEY });
     const next = setSlot(one.header, newSlot('passphrase', Buffer.from('another passphrase'), { id: one.header.id, masterKey: one.masterKey }, randomBytes, CHEAP));
     const store = read(writeStore(next, one.masterKey, [{ value: Buffer.from('x'), old: null }, { value: Buffer.from('y'), old: Buffer.from('z') }], randomBytes));
-    expect(openStore(store, PASSPHRASE, ['passphrase'])).toEqual({ ok: false, error: WRONG_KEY });
+    expect(openStore(store, PASSPHRASE, ['passphrase'])).toEqual({ ok: false, key: 'wrong', error: WRONG_KEY });
     expect(openStore(store, Buffer.from('another passphrase'), ['passphrase']).ok).toBe(true);
   });
 });

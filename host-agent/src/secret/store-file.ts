@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { accept, refuse, type Result } from '../identity/result.ts';
 import { canonicalJson, canonicalText } from '../ledger/encode.ts';
 import type { JsonValue } from '../ledger/entry.ts';
+import { readCanonical } from '../ledger/read-canonical.ts';
 import { deriveKey, newDerivation, type Derivation } from './key-derivation.ts';
 import { KEY_BYTES, NONCE_BYTES, seal, unseal } from './seal.ts';
 import { parseStoreHeader, type KeySlot, type SlotKind, type StoreHeader } from './store-header.ts';
@@ -48,36 +49,40 @@ function readHeader(bytes: Uint8Array): Result<StoreHeader> {
   let text: string;
   try {
     text = utf8.decode(bytes);
-    value = JSON.parse(text) as JsonValue;
+    value = readCanonical(text);
     if (canonicalText(value) !== text) return refuse('the header is not in its canonical form');
   } catch {
-    return refuse('the header is not JSON');
+    return refuse('the header is not canonical JSON');
   }
   return parseStoreHeader(value);
 }
 
+/** With the right key the store can still be another than was written: that is damage, and no wrong passphrase. */
+export type Opening = { readonly ok: true; readonly value: OpenedStore } | { readonly ok: false; readonly key: 'wrong' | 'right'; readonly error: string };
+
 /** Any slot of these kinds that this secret opens. Everything in the file is checked with it. */
-export function openStore(store: LockedStore, secret: Uint8Array, kinds: readonly SlotKind[]): Result<OpenedStore> {
+export function openStore(store: LockedStore, secret: Uint8Array, kinds: readonly SlotKind[]): Opening {
   const slots = store.header.slots.filter(({ kind }) => kinds.includes(kind));
-  if (slots.length === 0) return refuse(`this store has no slot of the kind ${kinds.join(' or ')}`);
+  if (slots.length === 0) return { ok: false, key: 'wrong', error: `this store has no slot of the kind ${kinds.join(' or ')}` };
   for (const slot of slots) {
     const masterKey = unwrap(slot, store.header.id, secret);
     if (masterKey !== null) return openWith(store, masterKey);
   }
-  return refuse(WRONG_KEY);
+  return { ok: false, key: 'wrong', error: WRONG_KEY };
 }
 
 export const WRONG_KEY = 'this opens no key slot: it is the wrong one, or the file was changed';
 
-function openWith({ header, associated, sealed }: LockedStore, masterKey: Buffer): Result<OpenedStore> {
+function openWith({ header, associated, sealed }: LockedStore, masterKey: Buffer): Opening {
   const plain = unseal(masterKey, sealed, associated);
   const values = plain === null ? refuse('its tag does not fit') : decodeValues(plain, header.secrets.length);
   const fits = values.ok && values.value.every(({ value, old }, at) => value.length > 0 && (old !== null) === (header.secrets[at]!.oldUntil !== null));
-  if (!fits) {
+  if (!values.ok || !fits) {
     wipe(plain, masterKey);
-    return refuse(`the key is right, but the store was changed since it was written (${values.ok ? 'values do not fit the header' : values.error}); nothing of it is used`);
+    const why = values.ok ? 'values do not fit the header' : values.error;
+    return { ok: false, key: 'right', error: `the key is right, but the store was changed since it was written (${why}); nothing of it is used` };
   }
-  return accept({ header, masterKey, values: values.value, wipe: () => wipe(plain, masterKey) });
+  return { ok: true, value: { header, masterKey, values: values.value, wipe: () => wipe(plain, masterKey) } };
 }
 
 export function writeStore(header: StoreHeader, masterKey: Uint8Array, values: readonly Values[], random: Random): Buffer {

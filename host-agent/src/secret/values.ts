@@ -13,7 +13,7 @@ const LENGTH_BYTES = 2;
 /** The caller wipes it. */
 export function encodeValues(all: readonly Values[]): Buffer {
   const parts = all.flatMap(({ value, old }) => [value, old ?? new Uint8Array()]);
-  const bytes = Buffer.alloc(parts.reduce((sum, part) => sum + LENGTH_BYTES + part.length, 0));
+  const bytes = wipeable(parts.reduce((sum, part) => sum + LENGTH_BYTES + part.length, 0));
   let at = 0;
   for (const part of parts) {
     at = bytes.writeUInt16BE(part.length, at);
@@ -36,6 +36,14 @@ export function decodeValues(bytes: Buffer, count: number): Result<readonly Valu
   }
   if (at !== bytes.length) return refuse('there are more values than names');
   return accept(Array.from({ length: count }, (_, n) => ({ value: parts[2 * n]!, old: parts[2 * n + 1]!.length === 0 ? null : parts[2 * n + 1]! })));
+}
+
+/**
+ * For what is to be wiped. V8 keeps a typed array of up to 64 bytes in its own heap, and moves it: whoever then asks for its memory, as
+ * the ciphers do, gets a copy, and it is the copy that is wiped. An ArrayBuffer of its own is in one place for ever.
+ */
+export function wipeable(length: number): Buffer {
+  return Buffer.from(new ArrayBuffer(length));
 }
 
 export function wipe(...buffers: readonly (Uint8Array | null | undefined)[]): void {
