@@ -17,6 +17,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
   encoding: { says: 'no two different entries have equal bytes', count: 1_000_000, portion: 250_000, project: 'unit', tests: 'host-agent/src/ledger/encode' },
   'ledger-kill': { says: 'kill -9 of holdfast-ledger under load', count: 500, portion: 50, project: 'native', tests: 'host-agent/src/ledger-kill.native' },
   'daemon-kill': { says: 'kill -9 of holdfastd under load', count: 500, portion: 50, project: 'native', tests: 'host-agent/src/daemon.native' },
+  redaction: { says: 'a secret placed in a text in one of the claimed forms, and a text without one', count: 1_000_000, portion: 100_000, project: 'unit', tests: 'host-agent/src/secret/redaction-corpus' },
   'bit-flips': { says: 'a bit flipped in the ledger on disk', count: 10_000, portion: 2_500, project: 'unit', tests: 'host-agent/src/effects/sqlite-bit-flips' },
   sandbox: { says: 'sandboxes built, used and taken down, some while they are raced against', count: 1_000, portion: 500, project: 'native', tests: 'host-agent/src/effects/sandbox.native' },
   restore: { says: 'restore points made, killed and raced against, and taken back', count: 1_000, portion: 250, project: 'native', tests: 'host-agent/native/restore.native' },

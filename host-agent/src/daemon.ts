@@ -38,7 +38,6 @@ import { etcDirectories } from './effects/etc-directories.ts';
 import { imageMoves } from './effects/image-moves.ts';
 import { keepGrants } from './effects/kept-grants.ts';
 import { keptValue } from './effects/kept-value.ts';
-import { connectLedger } from './effects/ledger-client.ts';
 import { listenOn } from './effects/listen.ts';
 import { logOf } from './effects/log.ts';
 import { notifyReady } from './effects/notify.ts';
@@ -46,6 +45,7 @@ import { observeHost, observeMetrics } from './effects/observe-host.ts';
 import { serveOperators } from './effects/operator-listener.ts';
 import { pathsUnder } from './effects/paths.ts';
 import { readPosture, type Confined } from './effects/posture.ts';
+import { openRedactedLedger } from './effects/redacted-ledger.ts';
 import { runningAgents } from './effects/running-agents.ts';
 import { connectShell } from './effects/shell-connection.ts';
 import { openTranscript } from './effects/transcripts.ts';
@@ -89,7 +89,8 @@ export async function main(args: readonly string[]): Promise<void> {
     process.exit(70);
   });
 
-  const ledger = connectLedger(paths.ledgerAppendSocket);
+  mkdirSync(paths.daemonRuntime, { recursive: true, mode: 0o700 });
+  const { ledger, redact, close: closeLedger } = openRedactedLedger(paths, paths.daemonRuntime, boot);
   const unwritten = new Set<Promise<unknown>>();
   const record = (draft: EntryDraft): Promise<Result<unknown>> => ledger.append(draft, null).catch((fault: Error) => refuse(fault.message));
   const note = (draft: EntryDraft): void => {
@@ -104,7 +105,6 @@ export async function main(args: readonly string[]): Promise<void> {
     log.error({ fault: fault instanceof Error ? (fault.stack ?? fault.message) : String(fault) }, 'a fault');
   };
 
-  mkdirSync(paths.daemonRuntime, { recursive: true, mode: 0o700 });
   const tools = toolRegistry();
   const authorities = new Map<string, AgentAuthority>();
   const toolLists = watchToolLists(tools, (agent) => doors.of(agent)?.toolsChanged());
@@ -119,6 +119,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const shells = openShells({
     connect: ({ permit, receipt }, onShown) => connectShell(join(paths.runnerSockets, `${permit.agent}.sock`), permit, receipt, onShown),
     transcript: (agent, call, head) => openTranscript(paths.transcripts, agent, call, head),
+    redact,
     isRevoked: (grant) => grants.isRevoked(grant),
     clock,
     onFault,
@@ -194,6 +195,7 @@ export async function main(args: readonly string[]): Promise<void> {
       keptFirst: firsts.keptFirst,
     },
     shells,
+    redact,
     changer: { change: (intent, change) => hostChanger(systemd, door, watches).change(intent, change) },
     clock,
     confined: confinedAgent,
@@ -356,7 +358,7 @@ export async function main(args: readonly string[]): Promise<void> {
     systemd.close();
     await Promise.race([closed, sleep(LAST_SESSIONS_MS, undefined, { ref: false })]);
     await Promise.allSettled(unwritten);
-    ledger.close();
+    closeLedger();
     process.exit(0);
   }
 }

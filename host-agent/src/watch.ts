@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { containedProfiles } from './config/agent-type.ts';
 import { openAuditEvents, type AuditEvent } from './detection/audit-events.ts';
@@ -11,11 +12,11 @@ import { openSerialGaps } from './detection/serial-gaps.ts';
 import { auditStatus, knock, lockRules, openAuditStream } from './effects/audit-kernel.ts';
 import { bootId, bootMillis } from './effects/clock.ts';
 import { readDeclaredAgents, watchFile } from './effects/declared-files.ts';
-import { connectLedger } from './effects/ledger-client.ts';
 import { passedDescriptor } from './effects/listen.ts';
 import { logOf } from './effects/log.ts';
 import { notifyAlive, notifyReady } from './effects/notify.ts';
 import { pathsUnder } from './effects/paths.ts';
+import { openRedactedLedger } from './effects/redacted-ledger.ts';
 import { readWatchState, writeWatchState } from './effects/watch-state.ts';
 import type { EntryDraft } from './ledger/entry.ts';
 import { onlyRoot } from './root-option.ts';
@@ -42,7 +43,8 @@ export async function main(args: readonly string[]): Promise<void> {
   const locked = lockRules(rulesFor(labels));
   if (!locked.ok) throw new Error(locked.error);
 
-  const ledger = connectLedger(paths.ledgerAppendSocket);
+  // What a program was started with may hold a secret that somebody gave its agent.
+  const { ledger, close: closeLedger } = openRedactedLedger(paths, dirname(paths.watchState), boot);
   const hands = openOwnHands();
   const gaps = openSerialGaps(before?.serial ?? null, PATIENCE_MS);
   const known = new Set(labels);
@@ -146,6 +148,6 @@ export async function main(args: readonly string[]): Promise<void> {
   read();
   await write(true);
   keep(bootMillis());
-  ledger.close();
+  closeLedger();
   process.exit(0);
 }

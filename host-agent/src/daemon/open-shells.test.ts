@@ -6,7 +6,9 @@ import { accept, refuse, type Result } from '../identity/result.ts';
 import type { RunResult } from '../sandbox/permit.ts';
 import type { RecordedPermit } from '../tool-call/recorded-permit.ts';
 import type { ShellEnd } from '../tool-call/ports.ts';
+import { nothingToRedact, type RedactPort } from '../tool-call/redact.ts';
 import type { ShellUse } from '../tools/tool.ts';
+import { redactor } from '../secret/redaction.ts';
 import { openShells } from './open-shells.ts';
 
 // Shells whose other end is a list: what was typed is in it, and the test says what is shown.
@@ -19,7 +21,7 @@ const KILLED: Result<RunResult> = accept({ ...RAN, exit: { signal: 'SIGKILL' } }
 
 type Line = { readonly done: string[]; readonly shows: (text: string) => void; readonly ends: (ran: Result<RunResult>) => void };
 
-function world(part: { readonly idleMs?: number; readonly first?: string | null; readonly unwritable?: 'begin' | 'full' | 'event' } = {}) {
+function world(part: { readonly idleMs?: number; readonly first?: string | null; readonly unwritable?: 'begin' | 'full' | 'event'; readonly redact?: RedactPort } = {}) {
   const lines = new Map<string, Line>();
   const revoked = new Set<string>();
   const transcripts = new Map<string, string[]>();
@@ -55,6 +57,7 @@ function world(part: { readonly idleMs?: number; readonly first?: string | null;
         end: () => ({ digest: 'd'.repeat(64), bytes: 7, missed: 0 }),
       });
     },
+    redact: part.redact ?? nothingToRedact,
     isRevoked: (grant) => revoked.has(grant),
     clock: { now: () => Math.floor(performance.now()), wall: () => '2026-01-01T00:00:00.000Z' },
     onFault: (fault) => faults.push(fault),
@@ -214,4 +217,49 @@ test('who watches sees all that is kept, then what comes, then the end', async (
   const last = shells.watch(demo, call, 3, 10_000);
   lines.get(call)!.ends(accept(RAN));
   expect(await last).toMatchObject({ ok: true, value: { next: 3, running: false, ended: 'itself' } });
+});
+
+test('a secret that is shown in pieces, or typed letter by letter, is not in the transcript; where nobody can tell, nothing is', async () => {
+  const known = redactor([{ name: 'KEY', value: Buffer.from('correct-horse-42') }]);
+  const state = { needed: true, away: false };
+  const utf8 = new TextDecoder();
+  const redact: RedactPort = {
+    needed: () => state.needed,
+    texts: async () => refuse('no test here asks'),
+    stream: () => {
+      const { push, end } = known.stream();
+      const answer = async (bytes: Uint8Array): Promise<Result<string>> => (state.away ? refuse('away') : accept(utf8.decode(bytes)));
+      return { push: async (text) => answer(push(Buffer.from(text))), end: async () => answer(end()) };
+    },
+  };
+  const { lines, transcripts, open, use, endOf } = world({ redact });
+  const { call } = await open();
+  for (const letter of 'correct-horse-42 ') await use(call, { what: 'write', text: letter });
+  for (const piece of ['it is correct', '-horse', '-42, ok', ' correct-hor']) lines.get(call)!.shows(piece);
+  lines.get(call)!.ends(accept({ ...RAN, exit: { code: 0 } }));
+  expect(await endOf(call)).toMatchObject({ how: 'itself', transcript: { bytes: 7 } });
+  const text = (code: string, of = call): string => transcripts.get(of)!.filter((event) => event.startsWith(code)).map((event) => event.slice(2)).join('');
+  expect([text('i'), text('o')]).toEqual(['[secret KEY removed] ', '$ it is [secret KEY removed], ok correct-hor']);
+
+  const second = await open();
+  state.away = true;
+  lines.get(second.call)!.shows('a correct-horse-42 b');
+  lines.get(second.call)!.ends(accept({ ...RAN, exit: { code: 0 } }));
+  expect(await endOf(second.call)).toMatchObject({ how: 'itself', transcript: { bytes: 7 } });
+  expect(text('o', second.call)).toMatch(/^\$ ?\[20 characters or more withheld: .*\]\r\n/);
+
+  Object.assign(state, { needed: false, away: false });
+  const plain = await open();
+  lines.get(plain.call)!.shows('correct-horse-42');
+  expect(text('o', plain.call), 'the positive control, written at once').toBe('$ correct-horse-42');
+});
+
+test('a transcript that cannot be written after it was looked through ends its shell', async () => {
+  const redact: RedactPort = { needed: () => true, texts: async (texts) => accept(texts), stream: () => ({ push: async (text) => accept(text), end: async () => accept('') }) };
+  const { lines, faults, state, open, endOf } = world({ redact });
+  const { call } = await open();
+  state.unwritable = 'event';
+  lines.get(call)!.shows('x');
+  expect(await endOf(call)).toMatchObject({ how: 'unrecorded', transcript: null });
+  expect(faults.length).toBeGreaterThan(0);
 });

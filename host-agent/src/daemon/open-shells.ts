@@ -13,6 +13,8 @@ import { SHELL_IDLE_MS } from '../tools/shell-open.ts';
 import type { ShellUse } from '../tools/tool.ts';
 import type { OpenedShell, ShellEnd, ShellEnding, ShellOwner, ShellPort } from '../tool-call/ports.ts';
 import type { RecordedPermit } from '../tool-call/recorded-permit.ts';
+import type { RedactPort } from '../tool-call/redact.ts';
+import { redactedTranscript, type RedactedTranscript } from './redacted-transcript.ts';
 
 /** Of one agent at a time; and of it that have ended and may still be read. */
 export const MOST_OPEN = 2;
@@ -29,6 +31,7 @@ export type ShellWorld = {
   readonly connect: (permit: RecordedPermit, onShown: (bytes: Uint8Array) => void) => ShellConnection;
   /** Throws when it cannot be written. */
   readonly transcript: (agent: AgentName, call: CallId, head: CastHead) => Result<Transcript>;
+  readonly redact: RedactPort;
   readonly isRevoked: (grant: GrantId) => boolean;
   readonly clock: { readonly now: () => number; readonly wall: () => string };
   readonly onFault: (fault: unknown) => void;
@@ -93,7 +96,10 @@ export function openShells(world: ShellWorld): OpenShells {
     const begun = clock.now();
     const written = transcriptOf(agent, id, { ...size, title: `${agent} ${id}`, timestamp: Math.floor(Date.parse(openedAt) / 1000), env: { SHELL: plan.argv[0]!, TERM: plan.env['TERM'] ?? '' } });
     if (!written.ok) return { stands: false, end: { how: 'unrecorded', ran: written, transcript: null } };
-    const transcript = written.value;
+    const transcript = redactedTranscript(written.value, world.redact, (fault) => {
+      onFault(fault);
+      finish(shell, 'unrecorded');
+    });
     forgetOldest(agent);
     let settle: (end: ShellEnd) => void = () => undefined;
     const done = new Promise<ShellEnd>((resolve) => (settle = resolve));
@@ -120,9 +126,9 @@ export function openShells(world: ShellWorld): OpenShells {
       shell.shown.append(bytes);
       wake(shell);
     });
-    void shell.connection.ended.then((ran) => {
+    void shell.connection.ended.then(async (ran) => {
       clearTimeout(shell.idle);
-      const kept = ended(transcript, clock.now() - begun);
+      const kept = await ended(transcript, clock.now() - begun);
       shell.end = { how: kept === null ? 'unrecorded' : endingOf(shell.how, ran), ran, transcript: kept };
       settle(shell.end);
       wake(shell);
@@ -150,9 +156,9 @@ export function openShells(world: ShellWorld): OpenShells {
     }
   }
 
-  function ended(transcript: Transcript, sinceMs: number): ShellEnd['transcript'] {
+  async function ended(transcript: RedactedTranscript, sinceMs: number): Promise<ShellEnd['transcript']> {
     try {
-      return transcript.end(sinceMs);
+      return await transcript.end(sinceMs);
     } catch (fault) {
       onFault(fault);
       return null;

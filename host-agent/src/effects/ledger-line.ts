@@ -9,6 +9,8 @@ import { MAX_LINE, readJsonLines, writeJsonLine } from './json-lines.ts';
 const CONNECT_MS = 3_000;
 const RETRY_MS = 50;
 
+const LEDGER = { name: 'the ledger', maxBytes: MAX_LINE };
+
 /** One connection on which many questions may wait for their answers. */
 export type Line = {
   readonly ask: (question: JsonObject, answerMs: number) => Promise<JsonObject>;
@@ -19,14 +21,14 @@ export type Line = {
 type Asker = { readonly resolve: (answer: JsonObject) => void; readonly reject: (fault: Error) => void };
 
 /** `whenLost` says, for the asker, what an answer that never came means. */
-export async function openLine(path: string, whenLost: (why: string) => Error): Promise<Line> {
+export async function openLine(path: string, whenLost: (why: string) => Error, peer: { readonly name: string; readonly maxBytes: number } = LEDGER): Promise<Line> {
   const socket = await connected(path);
   const askers = new Map<number, Asker>();
   let next = 1;
-  let lost = 'the connection to the ledger ended';
+  let lost = `the connection to ${peer.name} ended`;
 
   readJsonLines(socket, {
-    maxBytes: MAX_LINE,
+    maxBytes: peer.maxBytes,
     onValue: (value) => {
       const id = isObject(value) ? value['id'] : null;
       const asker = typeof id === 'number' ? askers.get(id) : undefined;
@@ -35,7 +37,7 @@ export async function openLine(path: string, whenLost: (why: string) => Error): 
       asker.resolve(value as JsonObject);
     },
     onViolation: (reason) => {
-      lost = `the ledger's answer cannot be read: ${reason}`;
+      lost = `the answer of ${peer.name} cannot be read: ${reason}`;
     },
   });
   socket.on('error', (fault) => {

@@ -137,7 +137,7 @@ function cancelled(reply: ToolReply): Outcome {
   return { ...failed(reply), status: 'cancelled' };
 }
 
-function digestOfText(text: string): string {
+export function digestOfText(text: string): string {
   return sha256Hex(new TextEncoder().encode(text));
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Result } from '../identity/result.ts';
-import type { EntryDraft } from '../ledger/entry.ts';
+import type { EntryDraft, JsonObject } from '../ledger/entry.ts';
 import type { ToolReply } from '../tools/tool.ts';
-import { carryOut, type Outcome } from './carry-out.ts';
+import { carryOut, digestOfText, type Outcome, type Standing } from './carry-out.ts';
 import { callIntent, callOutcome, callRefused } from './entries.ts';
 import { judgeCall, refusedForEndedGrant, refusedWithoutPoint, type Allowed, type Judged } from './judge-call.ts';
 import { isCovered, keepFirst, stakesOf } from './keep-first.ts';
 import type { Appended, PermitStamp, ToolCallPorts } from './ports.ts';
 import { recordedIntent } from './recorded-permit.ts';
+import { redactedReply, redactedStrings } from './redact.ts';
 import { goesOnReply, refusedReply, unavailableReply, unrecordedReply } from './replies.ts';
 import { ofShell } from './shell-outcome.ts';
 import type { ToolCall } from './tool-call.ts';
@@ -18,14 +19,17 @@ import type { ToolCall } from './tool-call.ts';
  *
  *   judge → keep what is at stake → judge → spend → record intent → run → record outcome → reply
  */
-export async function handleToolCall(call: ToolCall, ports: ToolCallPorts): Promise<ToolReply> {
+export async function handleToolCall(asked: ToolCall, ports: ToolCallPorts): Promise<ToolReply> {
+  // Before it is judged: nothing may wait between that and the record. And before the record cuts it: of half a secret nobody knows whose it is.
+  const shown = ports.redact.needed() ? await redactedStrings(asked.arguments, ports.redact) : same;
+  const call: ShownCall = { ...asked, shown };
   const judged = judgeCall(call, ports);
   const stakes = stakesOf(judged, ports.restore.roots);
   if (judged.verdict === 'deny' || stakes.length === 0) return handleJudged(call, judged, [], ports);
 
   const leave = await ports.restore.begin(call.agent.name, call.id);
   let rest: Promise<unknown> = Promise.resolve();
-  const held: ToolCall = { ...call, goesOn: (ended) => call.goesOn((rest = ended)) };
+  const held: ShownCall = { ...call, goesOn: (ended) => call.goesOn((rest = ended)) };
   try {
     const kept = await keepFirst(call, judged, stakes, ports);
     // Judged anew: a point takes its time, and authority may have ended or a time limit begun meanwhile.
@@ -41,17 +45,22 @@ export async function handleToolCall(call: ToolCall, ports: ToolCallPorts): Prom
   }
 }
 
-async function handleJudged(call: ToolCall, verdict: Judged, points: readonly string[], ports: ToolCallPorts): Promise<ToolReply> {
+/** With its arguments as the record may show them. Their digest stays that of what was asked. */
+type ShownCall = ToolCall & { readonly shown: (parsed: JsonObject) => JsonObject };
+const same: ShownCall['shown'] = (parsed) => parsed;
+
+async function handleJudged(call: ShownCall, verdict: Judged, points: readonly string[], ports: ToolCallPorts): Promise<ToolReply> {
   // In the turn in which it was judged: no other call can come between and use the same last use (A25).
   const judged = spend(call, verdict, ports);
 
   if (judged.verdict === 'deny') {
     const refusal = await record(ports, callRefused(call, judged), null);
-    return refusal.ok ? refusedReply(judged) : unavailableReply();
+    if (!refusal.ok) return unavailableReply();
+    return ports.redact.needed() ? redactedReply(refusedReply(judged), ports.redact) : refusedReply(judged);
   }
 
   // No receipt, no run. A crash after this line leaves an intent without an outcome, for all to see.
-  const intent = await record(ports, callIntent(call, judged, points), stampOf(judged));
+  const intent = await record(ports, callIntent(call, { ...judged, arguments: call.shown(judged.arguments) }, points), stampOf(judged));
   if (!intent.ok) return unavailableReply();
 
   return inTime(call, judged, runAndRecord(call, judged, intent.value, ports), ports);
@@ -61,7 +70,8 @@ async function runAndRecord(call: ToolCall, judged: Allowed, intent: Appended, p
   const begun = ports.clock.now();
   const onRecord = recordedIntent(call.id, call.agent.name, intent);
   const ended = (how: Outcome): Promise<Result<Appended>> => record(ports, callOutcome(call, judged, onRecord, how, ports.clock.now() - begun), null);
-  const outcome = await carryOut(call, judged, intent, ports);
+  const carriedOut = await carryOut(call, judged, intent, ports);
+  const outcome = ports.redact.needed() ? await redactedOutcome(carriedOut, ports) : carriedOut;
   if ('stands' in outcome) {
     ports.shells.afterwards(call.id, (end) => end && ended(ofShell(end)));
     return outcome.reply;
@@ -69,6 +79,14 @@ async function runAndRecord(call: ToolCall, judged: Allowed, intent: Appended, p
 
   const end = await ended(outcome);
   return end.ok ? outcome.reply : unrecordedReply(onRecord);
+}
+
+/** The digest is of the text that the agent gets. A shell's is of its transcript, and stays. */
+async function redactedOutcome<T extends Outcome | Standing>(outcome: T, { redact }: ToolCallPorts): Promise<T> {
+  const reply = await redactedReply(outcome.reply, redact);
+  if (reply === outcome.reply || 'stands' in outcome) return { ...outcome, reply };
+  const ofReply = outcome.outputDigest === digestOfText(outcome.reply.text);
+  return { ...outcome, reply, ...(ofReply ? { outputDigest: digestOfText(reply.text) } : {}) };
 }
 
 /** A container may outlast its caller's patience. It is the same recorded call still, and its outcome is recorded when there is one. */

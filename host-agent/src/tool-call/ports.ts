@@ -10,6 +10,7 @@ import type { RunResult } from '../sandbox/permit.ts';
 import type { Change, Observation, ShellUse, Tool } from '../tools/tool.ts';
 import type { RestorePort } from './keep-first.ts';
 import type { RecordedIntent, RecordedPermit } from './recorded-permit.ts';
+import type { RedactPort } from './redact.ts';
 
 /** What handling a tool call needs of the world, each as narrow as can be. */
 export type ToolCallPorts = {
@@ -23,6 +24,7 @@ export type ToolCallPorts = {
   readonly changer: ChangerPort;
   readonly shells: ShellPort;
   readonly restore: RestorePort;
+  readonly redact: RedactPort;
   readonly clock: ClockPort;
   /** The kernel's word, now: all profiles of this agent are loaded and enforce. */
   readonly confined: (agent: AgentName) => Result<null>;

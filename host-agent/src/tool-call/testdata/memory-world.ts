@@ -12,6 +12,7 @@ import { memoryLedgerStore } from '../../ledger/ledger-store.ts';
 import type { RunResult, SandboxPlan } from '../../sandbox/permit.ts';
 import type { Change, Observation, ShellUse, Tool } from '../../tools/tool.ts';
 import type { Appended, OpenedShell, PermitStamp, ShellEnd, ShellOwner, ToolCallPorts } from '../ports.ts';
+import { nothingToRedact } from '../redact.ts';
 import type { RecordedPermit } from '../recorded-permit.ts';
 import type { ToolCall } from '../tool-call.ts';
 
@@ -76,6 +77,7 @@ export function memoryWorld() {
       isFirst: () => true,
       keptFirst: () => undefined,
     },
+    redact: nothingToRedact,
     grants: {
       heldBy: (agent, session, now) => heldBy(book, agent, session, now),
       spend: (agent, grants, now) => {
