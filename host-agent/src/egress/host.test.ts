@@ -147,7 +147,7 @@ describe('any address', () => {
   });
 
   test('IPv4: refused exactly when the registry says so, bare and within IPv6', () => {
-    const near = fc.oneof(octets, fc.tuple(fc.constantFrom(0, 10, 100, 127, 168, 169, 172, 192, 198, 203, 224), fc.constantFrom(0, 2, 16, 18, 31, 51, 52, 63, 64, 88, 127, 168, 175, 254), fc.nat(255), fc.nat(255)));
+    const near: fc.Arbitrary<[number, number, number, number]> = fc.oneof(octets, fc.tuple(fc.constantFrom(0, 10, 100, 127, 168, 169, 172, 192, 198, 203, 224), fc.constantFrom(0, 2, 16, 18, 31, 51, 52, 63, 64, 88, 127, 168, 175, 254), fc.nat(255), fc.nat(255)));
     fc.assert(
       fc.property(near, (o) => {
         expect(whyNotPublic(Uint8Array.from(o)) !== null).toBe(isInternal(...o));
