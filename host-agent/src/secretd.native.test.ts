@@ -10,6 +10,7 @@ import { asUid, PASSPHRASE, UIDS, useSecretdRole } from './testdata/secretd-role
 import type { NetPermit } from './egress/net-permit.ts';
 import type { AgentName } from './identity/ids.ts';
 import { bootMillis } from './effects/clock.ts';
+import { openLine } from './effects/ledger-line.ts';
 
 const VALUE = 'sk-ant-api03-canary-"quoted"\\and-slashed';
 const set = (name: string, agent = 'coder') => ({ op: 'set', name, agents: [agent], forbid: null, hosts: ['api.example.com'], header: null, rotateDays: 90, expires: null }) as const;
@@ -248,17 +249,32 @@ describe('operators', () => {
     expect(await use()).toMatchObject({ ok: true, value: 'in-time' });
   });
 
-  test('a disk that does not take it is said to whoever changed it and in status; the change holds; the next start has it all the same', async () => {
+  test('a disk that does not take it is said to whoever changed it and in status; the change holds, and is on the disk with the next', async () => {
     await prepared(VALUE);
     box.keeping('refuse');
     expect(await ask({ op: 'rotate', name: 'A_KEY', graceHours: 0, expires: null }, 'unkept')).toEqual({ ok: true, value: null, disk: 'the disk is full' });
     expect(await ask({ op: 'status' })).toMatchObject({ value: { disk: 'the disk is full' } });
     expect(await use()).toMatchObject({ ok: true, value: 'unkept' });
-    box.keeping('silent');
+    box.keeping('keep');
+    await done(set('B_KEY'), 'b');
+    expect(await status()).toMatchObject({ disk: null });
     await kill('SIGKILL');
     await start();
-    await ask({ op: 'unlock' }, PASSPHRASE);
+    await done({ op: 'unlock' }, PASSPHRASE);
     expect(await use()).toMatchObject({ ok: true, value: 'unkept' });
+  });
+
+  test('killed before anybody took the change to the disk: the next start has it, and not what the disk has', async () => {
+    await prepared(VALUE);
+    box.keeping('silent');
+    const asked = ask({ op: 'rotate', name: 'A_KEY', graceHours: 0, expires: null }, 'untaken');
+    await expect.poll(() => existsSync(`${box.paths().secretStoreOut}/store`)).toBe(true);
+    await kill('SIGKILL');
+    expect(await asked).toMatchObject({ ok: null });
+    await start();
+    expect(await status()).toMatchObject({ state: 'locked', generation: 3 });
+    await done({ op: 'unlock' }, PASSPHRASE);
+    expect(await use()).toMatchObject({ ok: true, value: 'untaken' });
   });
 
   test('what is not a request is refused, and a value is never said back', async () => {
@@ -295,6 +311,29 @@ describe('operators', () => {
       expect(answer).not.toContain('canary');
     }
     expect((await done<readonly SecretView[]>({ op: 'list' })).map(({ name }) => name)).toEqual(['A_KEY', 'B_KEY']);
+  });
+});
+
+describe('redaction', () => {
+  test('what is open is removed from texts of those who write, the old value in its grace too; closed, nobody can tell', async () => {
+    await box.prepared('canary-of-redaction-0001');
+    const line = (uid: number) => asUid(uid, () => openLine(box.paths().secretRedactSocket, (why) => new Error(why)));
+    const texts = ['plain canary-of-redaction-0001', Buffer.from('canary-of-redaction-0001').toString('base64'), 'canary-of-redaction-0002', 'none'];
+    const writer = await line(0);
+    const cleaned = async (): Promise<unknown> => (await writer.ask({ texts }, 10_000))['texts'];
+    expect(await cleaned()).toEqual(['plain [secret A_KEY removed]', '[secret A_KEY removed]', 'canary-of-redaction-0002', 'none']);
+    await done({ op: 'rotate', name: 'A_KEY', graceHours: 1, expires: null }, 'canary-of-redaction-0002');
+    expect(await cleaned()).toEqual(['plain [secret A_KEY removed]', '[secret A_KEY removed]', '[secret A_KEY removed]', 'none']);
+    await done({ op: 'rotate', name: 'A_KEY', graceHours: 0, expires: null }, 'canary-of-redaction-0003');
+    expect(await cleaned()).toEqual(texts);
+    await done({ op: 'lock' });
+    expect(await writer.ask({ texts }, 10_000)).toMatchObject({ ok: false, error: expect.stringContaining('closed') });
+    writer.end();
+    for (const uid of [UIDS.egress, UIDS.ops, UIDS.stranger]) {
+      const other = await line(uid);
+      await expect(other.ask({ texts }, 10_000).then((answer) => { if (answer['ok'] !== true) throw new Error(String(answer['error'])); })).rejects.toThrow();
+      other.end();
+    }
   });
 });
 

@@ -17,6 +17,7 @@ import { processKeyring } from './effects/process-keyring.ts';
 import { publishBindings } from './effects/published-bindings.ts';
 import { readCredential } from './effects/secret-credential.ts';
 import { openSecretFiles, type SecretFiles } from './effects/secret-files.ts';
+import { serveRedactions } from './effects/redact-server.ts';
 import { serveSecretRequests } from './effects/secret-requests.ts';
 import { openUsedReceipts } from './effects/used-receipts.ts';
 import type { DeclaredOperator } from './config/declared.ts';
@@ -27,12 +28,14 @@ import { bindingsOf } from './secret/access.ts';
 import { openAttempts } from './secret/attempts.ts';
 import { endGrace } from './secret/change-store.ts';
 import { openDesk, type Desk } from './secretd/operator-desk.ts';
+import { openRedactionDesk } from './secretd/redaction-desk.ts';
 import { recorder, SELF, type Record } from './secretd/record.ts';
 import { serveUses } from './secretd/use-desk.ts';
 import { openVault, type Vault } from './secretd/vault.ts';
 
 const RETRY_MS = 1_000;
-const GRACE_MS = 60_000;
+/** Values whose grace has ended are forgotten, and a disk that did not take a change is asked again. */
+const EACH_MS = 60_000;
 
 /** holdfast-secretd: the only process that has secrets. It hands one value for one recorded permit to holdfast-egress, and to nobody else. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -48,7 +51,10 @@ export async function main(args: readonly string[]): Promise<void> {
   lockMemory(log);
 
   const accounts = imageAccounts(root);
-  const egressUid = accounts.uidOf('holdfast-egress') ?? (root === '' ? null : process.getuid!());
+  // Under a root of its own, whoever is not named there runs as the user we run as.
+  const uidOf = (name: string): number | null => accounts.uidOf(name) ?? (root === '' ? null : process.getuid!());
+  const writers = ['holdfast', 'holdfast-ledger', 'holdfast-watch'].map(uidOf);
+  const egressUid = uidOf('holdfast-egress');
   const ledger = connectLedger(paths.ledgerAppendSocket);
   const record = recorder(ledger);
   const files = openSecretFiles(paths.secretStoreIn, paths.secretStoreOut);
@@ -60,7 +66,14 @@ export async function main(args: readonly string[]): Promise<void> {
       log.error({ fault: (fault as Error).message }, 'what is bound to whom could not be published');
     }
   };
-  const vault = openVault(files.take(), { keyring: processKeyring(), files, random: randomBytes, onChange: publish });
+  const vault = openVault(files.take(), {
+    keyring: processKeyring(), files, random: randomBytes,
+    onChange: () => {
+      redactions.changed();
+      publish();
+    },
+  });
+  const redactions = openRedactionDesk(vault);
   publish();
 
   let operators: readonly DeclaredOperator[] = [];
@@ -86,6 +99,7 @@ export async function main(args: readonly string[]): Promise<void> {
 
   const operatorServer = await listenOn('operator', paths.secretOperatorSocket);
   const useServer = await listenOn('use', paths.secretUseSocket);
+  const redactServer = await listenOn('redact', paths.secretRedactSocket);
   serveSecretRequests(operatorServer, {
     // Read for each connection: these are few, and a role that was taken away is gone at once.
     admit: async (uid) => {
@@ -96,9 +110,14 @@ export async function main(args: readonly string[]): Promise<void> {
     strangers,
     onFault,
   });
+  serveRedactions(redactServer, {
+    redactor: redactions.current,
+    mayAsk: (uid) => writers.includes(uid),
+    onRefused: (facts) => log.warn(facts, 'a connection to the redact socket was refused'),
+  });
   serveUses(useServer, { vault, record, egressUid, facts, used, wallMs: Date.now, log });
   void openAtStart(vault, desk, record, log);
-  setInterval(() => void endGraces(vault, files, record, log), GRACE_MS).unref();
+  setInterval(() => void endGraces(vault, files, record, log).then(desk.keepAgain).catch(onFault), EACH_MS).unref();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       vault.lock();

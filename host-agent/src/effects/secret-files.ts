@@ -12,13 +12,15 @@ import { readUpTo } from './rooted-files.ts';
  *
  * In: before each start of holdfast-secretd they put one of `store`, `none` (they looked, and there is no store) or `failed` (why they
  * could not look) into the folder. None of the three means that nobody looked, which is not the same as that there is no store.
- * Out: we write `store`, whole and synced; they keep it and answer with `kept`, the SHA-256 in hex of what they kept, or `failed`, why not.
- * We then remove `store` and `kept`. A store that is still there when we start was not kept.
+ * Out: we write `store`, whole and synced; they take it away, keep it and answer with `kept`, the SHA-256 in hex of what they kept, or
+ * `failed`, why not. A store that is still there when we start was not taken.
  */
 export type SecretFiles = {
   /** The store, or null when there is none; afterwards no file of it is left but one that was not kept. */
   readonly take: () => Result<Buffer | null>;
   readonly put: (bytes: Uint8Array) => void;
+  /** Once more what was put last. */
+  readonly putAgain: () => void;
   /** Null once root's unit has kept what was put last, else why that is not known. */
   readonly kept: () => Promise<string | null>;
 };
@@ -29,7 +31,7 @@ const MOST_TEXT = 1_024;
 
 export function openSecretFiles(inside: string, outside: string, waitMs: number = KEPT_MS): SecretFiles {
   for (const folder of [inside, outside]) mkdirSync(folder, { recursive: true, mode: 0o700 });
-  let wanted: string | null = null;
+  let last: { readonly bytes: Uint8Array; readonly sum: string } | null = null;
 
   function take(): Result<Buffer | null> {
     const given = readIn(`${inside}/store`, MOST_STORE_BYTES);
@@ -44,17 +46,22 @@ export function openSecretFiles(inside: string, outside: string, waitMs: number 
     return none.ok && none.value !== null ? accept(null) : refuse('the store was not handed over: the unit that reads it from its partition did not run; see its journal');
   }
 
+  function put(bytes: Uint8Array): void {
+    for (const name of ['kept', 'failed']) rmSync(`${outside}/${name}`, { force: true });
+    writeDurably(`${outside}/store`, bytes, 0o600);
+    last = { bytes, sum: createHash('sha256').update(bytes).digest('hex') };
+  }
+
   return {
     take,
-    put: (bytes) => {
-      for (const name of ['kept', 'failed']) rmSync(`${outside}/${name}`, { force: true });
-      wanted = createHash('sha256').update(bytes).digest('hex');
-      writeDurably(`${outside}/store`, bytes, 0o600);
+    put,
+    putAgain: () => {
+      if (last !== null) put(last.bytes);
     },
     kept: async () => {
       for (const until = performance.now() + waitMs; performance.now() < until; await sleep(LOOK_MS)) {
         const answer = readIn(`${outside}/kept`, MOST_TEXT);
-        if (answer.ok && answer.value !== null && plain(answer.value) === wanted) {
+        if (answer.ok && answer.value !== null && plain(answer.value) === last?.sum) {
           for (const name of ['store', 'kept']) rmSync(`${outside}/${name}`, { force: true });
           return null;
         }

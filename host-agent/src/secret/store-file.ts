@@ -23,8 +23,9 @@ export type LockedStore = { readonly header: StoreHeader; readonly associated: U
 /** `masterKey` and `values` are to be wiped; `values` are in the order of the header's secrets. */
 export type OpenedStore = { readonly header: StoreHeader; readonly masterKey: Buffer; readonly values: readonly Values[]; readonly wipe: () => void };
 
-export const MOST_STORE_BYTES = 16 * 1024 * 1024;
-const MOST_HEADER_BYTES = 2 * 1024 * 1024;
+/** What root's units carry, too. */
+export const MOST_STORE_BYTES = 4 * 1024 * 1024;
+const MOST_HEADER_BYTES = 1024 * 1024;
 const SUM_BYTES = 32;
 const NEWLINE = 0x0a;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

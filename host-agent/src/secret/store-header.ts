@@ -45,7 +45,8 @@ export type StoreHeader = {
   readonly secrets: readonly SecretRecord[];
 };
 
-export const MOST_SECRETS = 500;
+/** Each with the value before it is two keys of the kernel's, of which the image lets one uid have 512. */
+export const MOST_SECRETS = 240;
 const MOST_AGENTS = 64;
 const MOST_HOSTS = 32;
 const MOST_SLOTS = 8;

@@ -18,7 +18,7 @@ import type { Slot, Vault } from './vault.ts';
 
 export type DeskPorts = {
   readonly vault: Vault;
-  readonly files: Pick<SecretFiles, 'kept'>;
+  readonly files: Pick<SecretFiles, 'kept' | 'putAgain'>;
   readonly operators: () => readonly DeclaredOperator[];
   readonly record: Record;
   readonly attempts: Attempts;
@@ -32,6 +32,8 @@ export type Desk = {
   readonly answer: (uid: number, request: JsonValue, secret: Buffer) => Promise<SecretReply<JsonValue>>;
   /** The key that systemd passed for this machine, when there is one that fits. */
   readonly openByCredential: () => Promise<AtStart>;
+  /** Tries anew to have the newest change on the disk, where it is not. */
+  readonly keepAgain: () => Promise<void>;
 };
 /** `retry`: the key is right, but the opening is not on record yet. */
 type AtStart = { readonly why: string; readonly retry: boolean } | null;
@@ -244,6 +246,12 @@ export function openDesk(ports: DeskPorts): Desk {
     return recorded.ok ? null : { why: recorded.error, retry: true };
   }
 
+  async function keepAgain(): Promise<void> {
+    if (disk === null) return;
+    ports.files.putAgain();
+    disk = await ports.files.kept();
+  }
+
   function told(value: JsonValue): SecretReply<JsonValue> {
     return { ok: true, value, disk };
   }
@@ -276,7 +284,7 @@ export function openDesk(ports: DeskPorts): Desk {
     });
   }
 
-  return { admit, answer, openByCredential: () => inTurn(openByCredential) };
+  return { admit, answer, openByCredential: () => inTurn(openByCredential), keepAgain: () => inTurn(keepAgain) };
 }
 
 function answered(reply: SecretReply<JsonValue>, value: MadeKeys): SecretReply<JsonValue> {

@@ -121,8 +121,9 @@ export function useSecretdRole(): SecretdRole {
   function keep(): void {
     const out = paths().secretStoreOut;
     if (how === 'silent' || !existsSync(`${out}/store`)) return;
-    if (how === 'refuse') return writeFileSync(`${out}/failed`, 'the disk is full\n');
     const bytes = readFileSync(`${out}/store`);
+    rmSync(`${out}/store`);
+    if (how === 'refuse') return writeFileSync(`${out}/failed`, 'the disk is full\n');
     writeFileSync(disk(), bytes);
     writeFileSync(`${out}/kept.new`, `${createHash('sha256').update(bytes).digest('hex')}\n`);
     renameSync(`${out}/kept.new`, `${out}/kept`);
@@ -159,7 +160,7 @@ export function useSecretdRole(): SecretdRole {
       started.once('exit', () => reject(new Error(`secretd did not start: ${said}`)));
     });
     // As the socket units have them: the folder and the file let these in.
-    for (const socket of [paths().secretOperatorSocket, paths().secretUseSocket]) chmodSync(socket, 0o666);
+    for (const socket of [paths().secretOperatorSocket, paths().secretUseSocket, paths().secretRedactSocket]) chmodSync(socket, 0o666);
     return started;
   };
 
