@@ -27,10 +27,10 @@ async function holdfast(words: readonly string[], input = '', uid: number = UIDS
 }
 
 /** On a terminal of its own: each of `keys` is typed once the next colon of a prompt has been shown. Answers all that the terminal showed. */
-async function typed(words: readonly string[], keys: readonly string[]): Promise<Ran> {
+async function typed(words: readonly string[], keys: readonly string[], role = 'holdfast', after = 'Enter:'): Promise<Ran> {
   const script = `
 import json, os, pty, sys
-words, keys, uid = json.loads(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
+words, keys, uid, after = json.loads(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3]), sys.argv[4].encode().split(b'|')
 pid, fd = pty.fork()
 if pid == 0:
     os.setgid(uid); os.setuid(uid); os.chdir('/')
@@ -41,11 +41,12 @@ while True:
     except OSError: break
     if not chunk: break
     seen += chunk
-    if said < len(keys) and seen.count(b'Enter:') > said:
+    if said == len(keys): continue
+    if sum(seen.count(word) for word in after) > said:
         os.write(fd, keys[said].encode()); said += 1
 sys.stdout.buffer.write(seen)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`;
-  const child = spawn('python3', ['-c', script, JSON.stringify([process.execPath, MAIN, 'holdfast', '--root', rootOf(), ...words]), JSON.stringify(keys), String(UIDS.ops)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn('python3', ['-c', script, JSON.stringify([process.execPath, MAIN, role, '--root', rootOf(), ...words]), JSON.stringify(keys), String(UIDS.ops), after], { stdio: ['ignore', 'pipe', 'inherit'] });
   let out = '';
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
   const [code] = (await once(child, 'close')) as [number | null];
@@ -142,5 +143,14 @@ describe('at a terminal', () => {
     expect(await box.use({ host: 'api.anthropic.com', secrets: ['ANTHROPIC_API_KEY'] }, 'ANTHROPIC_API_KEY')).toMatchObject({ ok: true, value: VALUE });
     for (const keys of ['\u0003', 'abc\u0003', '\u001b[A\r', '\u0004']) expect(await typed(['secret', 'rotate', 'ANTHROPIC_API_KEY'], [keys]), JSON.stringify(keys)).toMatchObject({ code: 64, out: expect.stringContaining('nothing was done') });
     expect(await box.use({ host: 'api.anthropic.com', secrets: ['ANTHROPIC_API_KEY'] }, 'ANTHROPIC_API_KEY')).toMatchObject({ ok: true, value: VALUE });
+  });
+
+  test('the prompt of the login shell gives the keys to it, shows nothing of them, and goes on', async () => {
+    await box.start();
+    const ran = await typed([], ['secret init\r', `${PASSPHRASE}\r`, `${PASSPHRASE}\r`, 'version\r', 'exit\r'], 'holdfast-shell', 'Enter:|holdfast> ');
+    expect(ran.out).toContain('the recovery code');
+    expect(ran.out).toMatch(/holdfast \d+\.\d+\.\d+/);
+    expect(ran.out).not.toContain('correct horse');
+    expect(await box.ask({ op: 'status' })).toMatchObject({ value: { state: 'open' } });
   });
 });
