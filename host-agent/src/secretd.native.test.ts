@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { PublishedBindings } from './secret/binding.ts';
@@ -311,6 +312,34 @@ describe('operators', () => {
       expect(answer).not.toContain('canary');
     }
     expect((await done<readonly SecretView[]>({ op: 'list' })).map(({ name }) => name)).toEqual(['A_KEY', 'B_KEY']);
+  });
+});
+
+describe('files (D05)', () => {
+  test('after much use no file that anybody of this machine wrote holds a value, the passphrase or the recovery code, in any plain form', async () => {
+    const [first, second] = ['canary-first-0123456789', 'canary-second-0123456789'];
+    await start();
+    const { recovery } = await done<MadeKeys>({ op: 'init' }, PASSPHRASE);
+    await done(set('A_KEY'), first);
+    for (let n = 0; n < 20; n += 1) await use();
+    await done({ op: 'rotate', name: 'A_KEY', graceHours: 24, expires: null }, second);
+    for (let n = 0; n < 20; n += 1) await use();
+    await ask({ op: 'unlock' }, 'canary-second-0123456789');
+    await kill('SIGKILL');
+    await start();
+    await done({ op: 'unlock' }, recovery!);
+    expect(await use()).toMatchObject({ ok: true, value: second });
+    const root = box.paths().units.replace('/run/systemd/system', '');
+    const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).map((name) => join(root, name)).filter((path) => statSync(path).isFile());
+    const holding = (text: Buffer): readonly string[] => files.filter((path) => readFileSync(path).includes(text));
+    // The control: names are everywhere.
+    expect(holding(Buffer.from('A_KEY')).length).toBeGreaterThanOrEqual(3);
+    for (const text of [first, second, PASSPHRASE, recovery!, recovery!.replaceAll('-', '')]) {
+      const bytes = Buffer.from(text);
+      const forms = [text, bytes.toString('hex'), bytes.toString('base64').replace(/.{0,2}=*$/, ''), encodeURIComponent(text), [...text].toReversed().join('')];
+      for (const form of forms) expect(holding(Buffer.from(form)), form).toEqual([]);
+      expect(box.said()).not.toContain(text);
+    }
   });
 });
 
