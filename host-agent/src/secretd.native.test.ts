@@ -128,6 +128,12 @@ describe('opening', () => {
       expect(await ask({ op: 'init' }, PASSPHRASE)).toMatchObject({ ok: false, error: expect.stringContaining(why) });
       await kill('SIGTERM');
     }
+    await start();
+    expect(await status()).toMatchObject({ state: 'absent' });
+    await kill('SIGTERM');
+    // What was said for one start says nothing for the next.
+    await start({ load: 'not again' });
+    expect(await ask({ op: 'init' }, PASSPHRASE)).toMatchObject({ ok: false, error: expect.stringContaining('was not handed over') });
   });
 });
 

@@ -37,12 +37,13 @@ export function openSecretFiles(inside: string, outside: string, waitMs: number 
     const given = readIn(`${inside}/store`, MOST_STORE_BYTES);
     const unkept = readIn(`${outside}/store`, MOST_STORE_BYTES);
     const failed = readIn(`${inside}/failed`, MOST_TEXT);
-    for (const read of [given, unkept, failed]) if (!read.ok) return read;
-    rmSync(`${inside}/store`, { force: true });
+    const none = readIn(`${inside}/none`, MOST_TEXT);
+    for (const read of [given, unkept, failed, none]) if (!read.ok) return read;
+    // Each word is for one start: by the next there may be a store where there was none.
+    for (const name of ['store', 'none', 'failed']) rmSync(`${inside}/${name}`, { force: true });
     const store = newer(given.ok ? given.value : null, unkept.ok ? unkept.value : null);
     if (store !== null) return accept(store);
     if (failed.ok && failed.value !== null) return refuse(`the store could not be read from its partition: ${plain(failed.value)}`);
-    const none = readIn(`${inside}/none`, MOST_TEXT);
     return none.ok && none.value !== null ? accept(null) : refuse('the store was not handed over: the unit that reads it from its partition did not run; see its journal');
   }
 

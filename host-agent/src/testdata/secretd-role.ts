@@ -36,7 +36,7 @@ export type SecretdRole = {
   readonly paths: () => Paths;
   /** The store as it lies on the disk that only root sees. */
   readonly disk: () => string;
-  readonly start: (options?: { readonly load?: 'store' | 'nothing' | 'failed'; readonly credential?: string; readonly wrap?: readonly string[]; readonly cwd?: string }) => Promise<ChildProcess>;
+  readonly start: (options?: { readonly load?: 'store' | 'nothing' | 'failed' | 'not again'; readonly credential?: string; readonly wrap?: readonly string[]; readonly cwd?: string }) => Promise<ChildProcess>;
   readonly kill: (signal: NodeJS.Signals) => Promise<void>;
   readonly keeping: (how: Keeping) => void;
   readonly ask: <T = unknown>(request: SecretRequest, secret?: string, uid?: number) => Promise<SecretAsked<T>>;
@@ -140,7 +140,7 @@ export function useSecretdRole(): SecretdRole {
   }
 
   const start: SecretdRole['start'] = async (options = {}) => {
-    load(options.load ?? 'store');
+    if (options.load !== 'not again') load(options.load ?? 'store');
     const root = rootOf();
     const env: NodeJS.ProcessEnv = {};
     if (options.credential !== undefined) {
