@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { addSecret } from './secret/change-store.ts';
+import type { SecretName } from './secret/name.ts';
+import { newStore, writeStore } from './secret/store-file.ts';
+import type { StoreHeader } from './secret/store-header.ts';
 import { PASSPHRASE, UIDS, useSecretdRole } from './testdata/secretd-role.ts';
 
 // `holdfast secret …` as an operator runs it, against the real role.
@@ -127,6 +133,26 @@ describe('holdfast secret', () => {
     await box.kill('SIGKILL');
     expect(await holdfast(['secret', 'status'])).toMatchObject({ code: 69, err: expect.stringContaining('unavailable') });
   });
+});
+
+test('a secret of 100 days is said to be old, before the store is opened too; one that is to last longer is not', async () => {
+  const { header: empty, masterKey } = newStore([{ kind: 'passphrase', secret: Buffer.from(PASSPHRASE) }], randomBytes);
+  const added = (store: StoreHeader, name: string, rotateDays: number): StoreHeader => {
+    const made = addSecret(store, { name: name as SecretName, family: 'generic', agents: [], forbid: [], hosts: [{ host: 'api.example.com', port: 443 }], header: { name: 'authorization', template: 'Bearer {}' }, rotateDays, expires: null }, { by: 'anna', wallMs: Date.now() - 100 * 86_400_000 });
+    if (!made.ok) throw new Error(made.error);
+    return made.value;
+  };
+  const header = added(added(empty, 'OLD_KEY', 90), 'YOUNG_KEY', 180);
+  const values = [Buffer.from('one'), Buffer.from('two')].map((value) => ({ value, old: null }));
+  writeFileSync(box.disk(), writeStore(header, masterKey, values, randomBytes));
+  await box.start();
+  expect((await holdfast(['secret', 'status'])).out).toMatch(/^old: OLD_KEY .*holdfast secret rotate OLD_KEY$/m);
+  expect(await holdfast(['secret', 'unlock'], PASSPHRASE)).toMatchObject({ code: 0 });
+  const listed = (await holdfast(['secret', 'list'])).out;
+  expect(listed).toMatch(/^OLD_KEY .* 100d OLD /m);
+  expect(listed).toMatch(/^YOUNG_KEY .* 100d +-$/m);
+  expect(await holdfast(['secret', 'rotate', 'OLD_KEY'], 'three')).toMatchObject({ code: 0 });
+  expect((await holdfast(['secret', 'status'])).out).not.toContain('old: ');
 });
 
 describe('at a terminal', () => {
