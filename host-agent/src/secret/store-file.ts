@@ -7,7 +7,7 @@ import { readCanonical } from '../ledger/read-canonical.ts';
 import { deriveKey, newDerivation, type Derivation } from './key-derivation.ts';
 import { KEY_BYTES, NONCE_BYTES, seal, unseal } from './seal.ts';
 import { parseStoreHeader, type KeySlot, type SlotKind, type StoreHeader } from './store-header.ts';
-import { decodeValues, encodeValues, wipe, type Values } from './values.ts';
+import { decodeValues, encodeValues, wipe, wipeable, type Values } from './values.ts';
 
 // The store (R42): the header as RFC 8785 JSON and a newline; nonce, ciphertext and tag of the values under the master key, with the header
 // as associated bytes; SHA-256 of all before it. The sum tells decay and a short write before anybody is asked for a passphrase. Against
@@ -99,7 +99,10 @@ export function writeStore(header: StoreHeader, masterKey: Uint8Array, values: r
 
 /** The caller wipes the master key. */
 export function newStore(slots: readonly { readonly kind: SlotKind; readonly secret: Uint8Array }[], random: Random, cost?: Omit<Derivation, 'salt'>): { readonly header: StoreHeader; readonly masterKey: Buffer } {
-  const masterKey = Buffer.from(random(KEY_BYTES));
+  const fresh = random(KEY_BYTES);
+  const masterKey = wipeable(KEY_BYTES);
+  masterKey.set(fresh);
+  wipe(fresh);
   const id = Buffer.from(random(16)).toString('hex');
   const made = slots.map(({ kind, secret }) => newSlot(kind, secret, { id, masterKey }, random, cost));
   return { header: { v: 1, id, generation: 1, slots: made, levels: [], secrets: [] }, masterKey };
