@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/keyctl.h>
 #include <linux/netlink.h>
 #include <node_api.h>
 #include <poll.h>
@@ -14,7 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
@@ -264,11 +268,89 @@ static napi_value auditRead(napi_env env, napi_callback_info info) {
   return v;
 }
 
+// Keys of the kernel, keyrings(7). Which process keyring is meant is a matter of the *thread's* credentials: main thread only. Whoever
+// possesses the keyring may do everything with them; nobody else may even see them (the owner's `view`, which is the default, is taken).
+enum { POSSESSOR_ONLY = 0x3f000000, LONGEST_KEY = 32767 };
+
+// keyAdd(description, buffer): into the process keyring, which is made with its first key.
+static napi_value keyAdd(napi_env env, napi_callback_info info) {
+  size_t count = 2, name_size, size;
+  napi_value args[2], v;
+  char name[128];
+  void *data;
+  bool ok;
+  const char *usage = "keyAdd(description, buffer)";
+  if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok || count < 2) return bad(env, usage);
+  if (napi_get_value_string_utf8(env, args[0], name, sizeof name, &name_size) != napi_ok) return bad(env, usage);
+  if (napi_is_buffer(env, args[1], &ok) != napi_ok || !ok) return bad(env, usage);
+  napi_get_buffer_info(env, args[1], &data, &size);
+  if (name_size == 0 || name_size >= sizeof name - 1 || size == 0 || size > LONGEST_KEY) return bad(env, usage);
+  long key = syscall(SYS_add_key, "user", name, data, size, KEY_SPEC_PROCESS_KEYRING);
+  if (key < 0) return fail(env, "add_key", errno);
+  if (syscall(SYS_keyctl, KEYCTL_SETPERM, key, POSSESSOR_ONLY) < 0) {
+    int e = errno;
+    syscall(SYS_keyctl, KEYCTL_UNLINK, key, KEY_SPEC_PROCESS_KEYRING);
+    return fail(env, "keyctl(SETPERM)", e);
+  }
+  napi_create_int64(env, key, &v);
+  return v;
+}
+
+static bool one_key(napi_env env, napi_callback_info info, int32_t *key) {
+  size_t count = 1;
+  napi_value arg;
+  return napi_get_cb_info(env, info, &count, &arg, NULL, NULL) == napi_ok && count >= 1 && napi_get_value_int32(env, arg, key) == napi_ok && *key > 0;
+}
+
+// keyRead(serial): a buffer that belongs to the caller, who wipes it. Our own copy of it is wiped here.
+static napi_value keyRead(napi_env env, napi_callback_info info) {
+  int32_t key;
+  static uint8_t text[LONGEST_KEY];
+  napi_value v = NULL;
+  if (!one_key(env, info, &key)) return bad(env, "keyRead(serial)");
+  long size = syscall(SYS_keyctl, KEYCTL_READ, key, text, sizeof text);
+  if (size < 0) return fail(env, "keyctl(READ)", errno);
+  if ((size_t)size > sizeof text) return fail(env, "keyctl(READ)", EMSGSIZE);
+  napi_create_buffer_copy(env, (size_t)size, text, NULL, &v);
+  explicit_bzero(text, sizeof text);
+  return v;
+}
+
+// keyDrop(serial): revoked, which frees what it holds, and no longer in the keyring.
+static napi_value keyDrop(napi_env env, napi_callback_info info) {
+  int32_t key;
+  napi_value v;
+  if (!one_key(env, info, &key)) return bad(env, "keyDrop(serial)");
+  if (syscall(SYS_keyctl, KEYCTL_REVOKE, key) < 0) return fail(env, "keyctl(REVOKE)", errno);
+  if (syscall(SYS_keyctl, KEYCTL_UNLINK, key, KEY_SPEC_PROCESS_KEYRING) < 0) return fail(env, "keyctl(UNLINK)", errno);
+  napi_get_undefined(env, &v);
+  return v;
+}
+
+// PR_SET_DUMPABLE 0, proc(5) and ptrace(2): no core file, and whoever has the same uid can read no memory and no environment of ours.
+static napi_value forbidDumps(napi_env env, napi_callback_info info) {
+  (void)info;
+  napi_value v;
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) return fail(env, "prctl(PR_SET_DUMPABLE)", errno);
+  napi_get_undefined(env, &v);
+  return v;
+}
+
+// Nothing of ours goes to swap. On fault: what V8 has reserved and does not use is not brought in.
+static napi_value lockMemory(napi_env env, napi_callback_info info) {
+  (void)info;
+  napi_value v;
+  if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0) return fail(env, "mlockall", errno);
+  napi_get_undefined(env, &v);
+  return v;
+}
+
 #define FUNCTION(name) {#name, NULL, name, NULL, NULL, NULL, napi_default_method, NULL}
 NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {FUNCTION(peerCred),   FUNCTION(peerPidfd), FUNCTION(pidfdEnded), FUNCTION(hungUp),
                                                 FUNCTION(bootMillis), FUNCTION(pipeFds),   FUNCTION(notify),
-                                                FUNCTION(auditAsk),   FUNCTION(auditRead)};
+                                                FUNCTION(auditAsk),   FUNCTION(auditRead), FUNCTION(keyAdd),     FUNCTION(keyRead),
+                                                FUNCTION(keyDrop),    FUNCTION(forbidDumps), FUNCTION(lockMemory)};
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
   return exports;
 }

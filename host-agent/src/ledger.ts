@@ -53,14 +53,16 @@ export async function main(args: readonly string[]): Promise<void> {
   log.info({ seq: store.head().seq, problem }, 'ready');
 }
 
-/** Whose word is taken on the append socket. Under a root of its own, everything runs as one user. */
+/** Whose word is taken on the append socket. Under a root of its own, whoever is not named there runs as the user we run as. */
 function writers(root: string): (uid: number) => string | null {
-  const accounts = root === '' ? imageAccounts('') : null;
-  const daemon = accounts === null ? (process.getuid?.() ?? null) : accounts.uidOf('holdfast');
-  const watch = accounts?.uidOf('holdfast-watch') ?? null;
+  const accounts = imageAccounts(root);
+  const daemon = accounts.uidOf('holdfast') ?? (root === '' ? null : (process.getuid?.() ?? null));
+  const watch = accounts.uidOf('holdfast-watch');
+  const secretd = accounts.uidOf('holdfast-secret');
   return (uid) => {
     if (uid === daemon) return 'holdfastd';
     if (uid === watch) return 'holdfast-watch';
+    if (uid === secretd) return 'holdfast-secretd';
     return uid === 0 ? 'root' : null;
   };
 }

@@ -12,6 +12,7 @@ const ROLES: Readonly<Record<string, () => Promise<Role>>> = {
   'holdfast-runner': () => import('./runner.ts'),
   'holdfast-declare': () => import('./declare.ts'),
   'holdfast-watch': () => import('./watch.ts'),
+  'holdfast-secretd': () => import('./secretd.ts'),
   'holdfast-seed': () => import('./seed.ts'),
   'holdfast-shell': () => import('./shell.ts'),
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { AGENT_UIDS } from './cli/agent-uids.ts';
 import { COMMANDS } from './cli/commands.ts';
@@ -36,18 +36,25 @@ async function entered(io: Io, args: readonly string[]): Promise<ExitCode> {
 async function prompt(io: Io): Promise<ExitCode> {
   const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const output = terminal ? process.stdout : undefined;
-  const lines = createInterface({ input: process.stdin, output, terminal, prompt: 'holdfast> ', completer });
+  const history: string[] = [];
+  const open = (): Interface => createInterface({ input: process.stdin, output, terminal, prompt: 'holdfast> ', completer, history: [...history] });
+  let lines = open();
   let running: AbortController | null = null;
   let last: ExitCode = EXIT.ok;
   const again = (): void => {
     if (terminal) lines.prompt();
   };
   // Ctrl-C ends the command that runs, never the shell.
-  lines.on('SIGINT', () => {
+  const onInterrupt = (): void => {
     if (running !== null) return running.abort();
     process.stdout.write('\n');
     again();
-  });
+  };
+  const listen = (): void => {
+    lines.on('SIGINT', onInterrupt);
+    lines.on('history', (kept: string[]) => history.splice(0, history.length, ...kept));
+  };
+  listen();
   io.stop.addEventListener('abort', () => lines.close(), { once: true });
   if (terminal) {
     io.screen.line('the commands of holdfast, with or without that word; help, exit');
@@ -55,17 +62,32 @@ async function prompt(io: Io): Promise<ExitCode> {
     if (warning !== null) io.screen.line(styled(warning, 'red'));
   }
   again();
-  for await (const line of lines) {
-    if (line.trim() === 'exit') break;
-    if (line.trim() !== '') {
-      running = new AbortController();
-      const words = shellWords(line, 'prompt');
-      // Standard input is the prompt's: a command that would read it finds it empty.
-      const own = { ...io, stdin: Readable.from([]), stop: AbortSignal.any([io.stop, running.signal]) };
-      last = words.ok ? await runCommand(own, words.value) : usage(io, words.error);
-      running = null;
+  for (let over = false; !over; ) {
+    over = true;
+    for await (const line of lines) {
+      if (line.trim() === 'exit') break;
+      if (line.trim() !== '') {
+        running = new AbortController();
+        const words = shellWords(line, 'prompt');
+        // The keys of a terminal have one reader. While a secret may be typed that is the command: the prompt would show it and remember it.
+        const keys = terminal && words.ok && words.value[0] === 'secret';
+        if (keys) lines.close();
+        if (keys) process.on('SIGINT', onInterrupt);
+        // Else standard input is the prompt's: a command that would read it finds it empty.
+        const own = { ...io, stdin: keys ? process.stdin : Readable.from([]), stop: AbortSignal.any([io.stop, running.signal]) };
+        last = words.ok ? await runCommand(own, words.value) : usage(io, words.error);
+        running = null;
+        process.off('SIGINT', onInterrupt);
+        over = !keys || io.stop.aborted;
+        if (!over) {
+          lines = open();
+          listen();
+          again();
+          break;
+        }
+      }
+      again();
     }
-    again();
   }
   lines.close();
   return last;

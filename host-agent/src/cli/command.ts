@@ -3,7 +3,8 @@ import { accept, refuse, type Result } from '../identity/result.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Io } from './io.ts';
 
-export type Operand = { readonly name: string; readonly optional?: true };
+/** `never`: nothing may stand there, and why. Neither the usage line nor the refusal shows what did: it may be a secret. */
+export type Operand = { readonly name: string; readonly optional?: true; readonly never?: string };
 export type Option = {
   readonly name: string;
   readonly short?: string;
@@ -54,8 +55,10 @@ export function parseGiven(command: Command, words: readonly string[]): Result<G
     if (value === undefined || value === '') return refuse(`--${option.name} needs a value (${option.value}); ${see}`);
     options.set(option.name, value);
   }
-  const missing = command.operands.find((o, i) => o.optional === undefined && operands[i] === undefined);
+  const missing = command.operands.find((o, i) => o.optional === undefined && o.never === undefined && operands[i] === undefined);
   if (missing !== undefined) return refuse(`${missing.name} is missing; ${see}`);
+  const never = command.operands.find((o, i) => o.never !== undefined && operands[i] !== undefined)?.never;
+  if (never !== undefined) return refuse(never);
   const extra = operands[command.operands.length];
   if (extra !== undefined) return refuse(`"${extra}" is one word too many; ${see}`);
   const unsaid = command.options.find((o) => o.required !== undefined && !options.has(o.name));

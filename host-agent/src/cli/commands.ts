@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command, Operand, Option } from './command.ts';
+import { SECRET_COMMANDS } from './secret-commands.ts';
 
 const AGENT: Operand = { name: 'AGENT' };
 const JSON_OPTION: Option = { name: 'json', value: null, help: 'print JSON, one value a line' };
@@ -251,6 +252,7 @@ export const COMMANDS: readonly Command[] = [
     examples: ['holdfast points demo'],
     run: async (io, given) => (await import('./restore.ts')).points(io, given),
   },
+  ...SECRET_COMMANDS,
   {
     words: ['verify'],
     operands: [],

@@ -61,6 +61,14 @@ export function entryWords(entry: Entry): EntryWords {
       return told(`${of('figure')} is ${of('value')}: no longer ${of('when')} ${of('limit')}`, 'green');
     case 'watch.lost':
       return told(`agents' watches do not work: ${of('why')}`, 'red');
+    case 'secret.used':
+      return told(`used secret ${of('name')} for ${of('host')}`);
+    case 'secret.changed':
+      return told(`secret ${of('name')}: ${of('what')}${typeof data['why'] === 'string' ? `: ${data['why']}` : ''}`, 'yellow');
+    case 'secret.unlocked':
+      return told(`secrets are open, with the ${of('key')}`, 'green');
+    case 'secret.closed':
+      return told(`secrets are closed (${of('state')}): ${of('why')}`, 'yellow');
     case 'clock.jumped':
       return told(`the clock jumped from ${of('from')} to ${of('to')}`, 'yellow');
     case 'unmediated.exec':

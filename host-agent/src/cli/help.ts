@@ -35,7 +35,7 @@ export function helpFor(io: Io, command: Command): ExitCode {
 }
 
 function usageLine(command: Command): string {
-  const operands = command.operands.map((o) => (o.optional ? `[${o.name}]` : o.name));
+  const operands = command.operands.filter((o) => o.never === undefined).map((o) => (o.optional ? `[${o.name}]` : o.name));
   const required = command.options.filter((o) => o.required).map((o) => `--${o.name} ${o.value}`);
   const rest = command.options.some((o) => !o.required) ? ['[OPTIONS]'] : [];
   return ['holdfast', ...command.words, ...operands, ...required, ...rest].join(' ');

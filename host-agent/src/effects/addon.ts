@@ -21,6 +21,15 @@ export type Addon = {
   readonly auditAsk: (type: number, data: Buffer) => Buffer;
   /** Fills the buffer with the netlink frames that wait; answers how many bytes. ENOBUFS: the kernel dropped some. */
   readonly auditRead: (fd: number, into: Buffer) => number;
+  /** Into the process keyring of the calling thread: the main thread only. Answers the key's serial number. */
+  readonly keyAdd: (description: string, bytes: Buffer) => number;
+  /** The caller wipes what it is given. */
+  readonly keyRead: (serial: number) => Buffer;
+  readonly keyDrop: (serial: number) => void;
+  /** PR_SET_DUMPABLE 0. */
+  readonly forbidDumps: () => void;
+  /** mlockall, as pages are first used. */
+  readonly lockMemory: () => void;
 };
 
 let loaded: Addon | null = null;

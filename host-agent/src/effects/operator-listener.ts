@@ -97,9 +97,9 @@ function uidOf(socket: Socket): number | null {
   }
 }
 
-type Strangers = { readonly knocked: (uid: number, why: string) => void; readonly flush: () => void };
+export type Strangers = { readonly knocked: (uid: number, why: string) => void; readonly flush: () => void };
 
-function strangersAtTheDoor(report: OperatorHandlers['onRefused']): Strangers {
+export function strangersAtTheDoor(report: OperatorHandlers['onRefused']): Strangers {
   const counts = new Map<number, { why: string; more: number; readonly timer: NodeJS.Timeout }>();
   function over(uid: number): void {
     const known = counts.get(uid);

@@ -59,6 +59,10 @@ export function pathsUnder(root: string) {
     /** The encrypted store as the early loader found it (root puts it there, secretd takes it away), and as secretd wants it kept. */
     secretStoreIn: `${root}/run/holdfast-secret-store/in`,
     secretStoreOut: `${root}/run/holdfast-secret-store/out`,
+    /** Which receipts secretd has handed a value out for: outlives it, not the boot. */
+    secretRuntime: `${root}/run/holdfast-secret`,
+    /** Where systemd puts what it was told to load for a unit. */
+    credentials: `${root}/run/credentials`,
     /** holdfastd judges each way out for holdfast-egress. */
     egressDoorSocket: `${root}/run/holdfast/egress.sock`,
     /** holdfastd has a request made for `net.fetch`. */

@@ -34,6 +34,10 @@ export const ENTRY_KINDS = [
   'watch.crossed',
   'watch.back',
   'watch.lost',
+  'secret.used',
+  'secret.changed',
+  'secret.unlocked',
+  'secret.closed',
 ] as const;
 export type EntryKind = (typeof ENTRY_KINDS)[number];
 

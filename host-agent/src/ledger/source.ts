@@ -17,6 +17,9 @@ const OWN_KINDS: ReadonlySet<EntryKind> = new Set<EntryKind>(['boot', 'clock.jum
 /** R103: what contained agents did by themselves is the word of the process that reads the kernel's record, and of no other. */
 const WATCH_KINDS: ReadonlySet<EntryKind> = new Set<EntryKind>(['unmediated.exec', 'unmediated.file', 'unmediated.counted', 'unmediated.lost']);
 
+/** Of secrets, and of who knocked at their door: the word of the process that holds them. */
+const SECRET_KINDS: ReadonlySet<EntryKind> = new Set<EntryKind>(['secret.used', 'secret.changed', 'secret.unlocked', 'secret.closed']);
+
 /** A writer can only say what is its own to say; in particular nobody but the ledger can claim a boot. */
 export function mayWrite(source: string, kind: EntryKind): boolean {
   switch (source) {
@@ -25,9 +28,11 @@ export function mayWrite(source: string, kind: EntryKind): boolean {
     case 'root':
       return ROOT_KINDS.has(kind);
     case 'holdfastd':
-      return !OWN_KINDS.has(kind) && !WATCH_KINDS.has(kind);
+      return !OWN_KINDS.has(kind) && !WATCH_KINDS.has(kind) && !SECRET_KINDS.has(kind);
     case 'holdfast-watch':
       return WATCH_KINDS.has(kind);
+    case 'holdfast-secretd':
+      return SECRET_KINDS.has(kind) || kind === 'door.refused';
     default:
       return false;
   }
