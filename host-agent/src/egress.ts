@@ -61,7 +61,8 @@ export async function main(args: readonly string[]): Promise<void> {
   await reload();
 
   const fetches = await listenOn('fetch', paths.egressFetchSocket);
-  if (accounts !== null) chmodSync(paths.egressFetchSocket, 0o666);
+  // Its folder's group is holdfastd's, by the setgid bit.
+  if (accounts !== null) chmodSync(paths.egressFetchSocket, 0o660);
   serveFetches(fetches, {
     ways, dial, secretOf, facts, log,
     agentOf: (name) => {

@@ -15,7 +15,7 @@ import { carryUpgrade } from './egress-upgrade.ts';
 import { Upstream } from './egress-upstream.ts';
 import { firstHello, WRONG_NAME_ALERT } from './first-hello.ts';
 import type { Log } from './log.ts';
-import { refuseRequest, refuseSocket } from './refuse-http.ts';
+import { endWith, refuseRequest, refuseSocket } from './refuse-http.ts';
 
 export type ProxyPorts = CarryPorts & {
   readonly dial: Dial;
@@ -116,7 +116,7 @@ export function egressProxy(ports: ProxyPorts): Proxy {
     socket.write(ESTABLISHED);
     if (head.length > 0) socket.unshift(head);
     const hello = await firstHello(socket, to.host, false);
-    if (!hello.ok) return void socket.end(WRONG_NAME_ALERT);
+    if (!hello.ok) return endWith(socket, WRONG_NAME_ALERT);
     socket.unshift(hello.value);
     const secure = new TLSSocket(socket as Socket, { isServer: true, secureContext: ports.authority.contextFor(to.host), ALPNProtocols: ['http/1.1'], requestCert: false });
     const late = setTimeout(() => secure.destroy(), HANDSHAKE_MS);
@@ -153,7 +153,11 @@ function httpServer(lines: WeakMap<Duplex, Line>): Server {
   });
   // Node drops what is beyond this in silence; ours is to refuse it.
   server.maxHeadersCount = 0;
+  const told = new WeakSet<Duplex>();
   server.on('clientError', (fault: NodeJS.ErrnoException, socket: Duplex) => {
+    // What follows the error is read and dropped, and the parser complains of it again.
+    if (told.has(socket)) return;
+    told.add(socket);
     if (fault.code === 'ECONNRESET' || !lines.has(socket)) return void socket.destroy();
     refuseSocket(socket, refusal('bad_request', `this is no HTTP/1.1 request that has one meaning (${fault.code ?? 'unknown'})`));
   });

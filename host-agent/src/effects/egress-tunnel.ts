@@ -7,7 +7,7 @@ import { DialFault, type Dial } from './dial.ts';
 import { stoppedRefusal } from './egress-request.ts';
 import { firstHello, WRONG_NAME_ALERT } from './first-hello.ts';
 import type { Ways } from './open-ways.ts';
-import { refuseSocket } from './refuse-http.ts';
+import { endWith, refuseSocket } from './refuse-http.ts';
 import { splice } from './splice.ts';
 
 export const ESTABLISHED = 'HTTP/1.1 200 Connection Established\r\n\r\n';
@@ -43,7 +43,7 @@ export async function carryTunnel(agent: AgentName, to: Target, program: Duplex,
   const hello = await firstHello(program, to.host, true);
   if (!hello.ok || program.destroyed || host.destroyed) {
     host.destroy();
-    program.end(WRONG_NAME_ALERT);
+    endWith(program, WRONG_NAME_ALERT);
     return way.end(hello.ok ? 'failed' : 'refused', { address, why: hello.ok ? 'one side hung up' : `tls_name: ${hello.error}` });
   }
   if (!way.up(hello.value.length)) return way.end('quota', { address });

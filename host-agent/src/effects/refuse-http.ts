@@ -18,7 +18,12 @@ export function refuseSocket(socket: Duplex, refused: NetRefusal): void {
   if (socket.destroyed || !socket.writable) return void socket.destroy();
   const body = Buffer.from(refusalBody(refused));
   const lines = Object.entries(headersOf(refused, body)).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${statusOf(refused)} ${statusOf(refused) === 429 ? 'Too Many Requests' : 'Refused'}\r\n${lines.join('')}\r\n${body.toString()}`);
+  endWith(socket, `HTTP/1.1 ${statusOf(refused)} ${statusOf(refused) === 429 ? 'Too Many Requests' : 'Refused'}\r\n${lines.join('')}\r\n${body.toString()}`);
+}
+
+/** The last word on a connection, and soon its end, whatever the other side does. */
+export function endWith(socket: Duplex, last: string | Buffer): void {
+  socket.end(last);
   // Closing with bytes unread resets the connection, and the answer is lost with it; so what comes is dropped for a moment.
   socket.resume();
   setTimeout(() => socket.destroy(), 1000).unref();

@@ -42,4 +42,7 @@ export function splice(program: Duplex, host: Duplex, way: OpenWay, ended: (how:
   if (done) return;
   pass(program, host, way.up);
   pass(host, program, way.down);
+  // Who waited for a first word has paused them.
+  program.resume();
+  host.resume();
 }
