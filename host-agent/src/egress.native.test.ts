@@ -567,13 +567,13 @@ describe('the sockets of agents', () => {
 describe('net.fetch', () => {
   const ask: Pick<NetAsk, 'agent' | 'host' | 'port' | 'secrets'> = { agent: 'coder' as AgentName, host: 'model.test', port: 443, secrets: ['KEY'] };
   async function fetched(permit: ReturnType<typeof permitFor>, request: object, receipt?: unknown): Promise<{ readonly ok: boolean; readonly status?: number; readonly body?: string; readonly refusal?: { readonly rule: string; readonly message: string } }> {
-    const line = { permit, receipt: receipt ?? (await recordedPermit(place.ledger(), permit)), request: { method: 'GET', path: '/', headers: [], body: null, ...request } };
+    const line = { permit, receipt: receipt ?? (await recordedPermit(place.ledger(), permit)), request: { method: 'GET', scheme: 'https', host: permit.host, port: permit.port, path: '/', headers: [], body: null, ...request } };
     return JSON.parse(await speak(place.paths.egressFetchSocket, `${JSON.stringify(line)}\n`, 20_000)) as never;
   }
 
   test('makes one judged request with its secret, and answers in one line', async () => {
     const got = await fetched(permitFor(ask), { method: 'POST', path: '/key-back?a=b', headers: [['Authorization', `Bearer ${PLACEHOLDER}`]], body: Buffer.from('hello').toString('base64') });
-    expect(got).toMatchObject({ ok: true, status: 200, cut: false, address: '93.184.216.34' });
+    expect(got).toMatchObject({ ok: true, status: 200, truncated: false });
     expect(Buffer.from(got.body!, 'base64').toString()).toContain('[secret KEY removed]');
     expect(place.world.find((line) => 'asked' in line)).toMatchObject({ asked: '/key-back?a=b', body: 'hello' });
   });
@@ -584,6 +584,8 @@ describe('net.fetch', () => {
     expect(await fetched(permit, {}, receipt)).toMatchObject({ ok: true });
     expect(await fetched(permit, {}, receipt)).toMatchObject({ ok: false, refusal: { message: expect.stringContaining('has been used') } });
     expect(await fetched({ ...permit, host: 'web.test' }, {}, receipt)).toMatchObject({ ok: false, refusal: { message: expect.stringContaining('another permit') } });
+    expect(await fetched(permitFor({ ...ask, secrets: [] }), { host: 'web.test' })).toMatchObject({ ok: false, refusal: { message: expect.stringContaining('another place') } });
+    expect(await fetched(permitFor({ ...ask, host: 'web.test', port: 80, secrets: [] }), { scheme: 'http' })).toMatchObject({ ok: true, status: 200 });
     const late = permitFor(ask, 1);
     expect(await fetched(late, {})).toMatchObject({ ok: false, refusal: { message: expect.stringContaining('is over') } });
     expect(await fetched(permitFor({ ...ask, host: '127.0.0.1', secrets: [] }), {})).toMatchObject({ ok: false });

@@ -15,7 +15,7 @@ import { logOf } from './effects/log.ts';
 import { notifyReady } from './effects/notify.ts';
 import { openWays } from './effects/open-ways.ts';
 import { pathsUnder, type Paths } from './effects/paths.ts';
-import { secretValue } from './effects/secret-values.ts';
+import { secretAsker } from './effects/secret-values.ts';
 import { openUsedReceipts } from './effects/used-receipts.ts';
 import type { NetFacts } from './egress/check-net-permit.ts';
 import { parseReceiptKey } from './ledger/receipt.ts';
@@ -34,7 +34,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const facts = (): NetFacts => ({ receiptKey: receiptKey(paths.receiptKey), boot, now: bootMillis() });
   const ways = openWays({ socket: paths.egressDoorSocket, facts, used: openUsedReceipts(`${paths.egressAuthority}/used`, bootMillis) });
   const dial = dialer(trustOf(extraRoots));
-  const secretOf: Parameters<typeof egressProxy>[0]['secretOf'] = (name, way) => secretValue(paths.secretUseSocket, name, way);
+  const secretOf = secretAsker(paths.secretUseSocket);
   const proxy = egressProxy({ ways, dial, authority, secretOf, log });
   const accounts = root === '' ? imageAccounts('') : null;
   const own = process.getuid!();

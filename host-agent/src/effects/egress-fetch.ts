@@ -7,7 +7,7 @@ import { headerOf, keptResponseHeaders, type Header } from '../egress/headers.ts
 import { modelApiOf } from '../egress/model-ask.ts';
 import { refusal } from '../egress/net-refusal.ts';
 import { readRequest, type NetAgent, type ReadRequest } from '../egress/read-request.ts';
-import { HTTP_PORT, type Target } from '../egress/target.ts';
+import type { Target } from '../egress/target.ts';
 import type { Host } from '../egress/host.ts';
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
 import { checkFields, isObject } from '../ledger/shape.ts';
@@ -23,14 +23,14 @@ import { peerOf } from './peer.ts';
 
 // `net.fetch`: holdfastd has judged and recorded one request of a mediated agent, and has it made here. One line in, one line out.
 
-/** holdfastd to holdfast-egress. The scheme is https, but for port 80. `path` has its query; `body` is base64 or null. */
-export type FetchAsk = {
+/** holdfastd to holdfast-egress. Host and port are the permit's once more; `path` has its query; `body` is base64 or null. */
+type FetchAsk = {
   readonly permit: JsonValue;
   readonly receipt: JsonValue;
-  readonly request: { readonly method: string; readonly path: string; readonly headers: readonly Header[]; readonly body: string | null };
+  readonly request: { readonly method: string; readonly scheme: 'https' | 'http'; readonly host: string; readonly port: number; readonly path: string; readonly headers: readonly Header[]; readonly body: string | null };
 };
-export type FetchAnswer =
-  | { readonly ok: true; readonly status: number; readonly headers: readonly Header[]; readonly body: string; readonly cut: boolean; readonly address: string | null }
+type FetchAnswer =
+  | { readonly ok: true; readonly status: number; readonly headers: readonly Header[]; readonly body: string; readonly truncated: boolean }
   | { readonly ok: false; readonly refusal: NetRefusal };
 
 export type FetchPorts = CarryPorts & {
@@ -90,10 +90,11 @@ async function fetchOnce(value: JsonValue, caller: Socket, ports: FetchPorts): P
   const agent = ports.agentOf(permit.agent);
   if (agent === null) return no(refusal('not_declared', 'this agent has no network'));
   const to: Target = { host: permit.host as Host, port: permit.port };
-  const secure = to.port !== HTTP_PORT;
+  const secure = asked.request.scheme === 'https';
+  if (asked.request.host !== to.host || asked.request.port !== to.port) return no(refusal('gate_unavailable', 'this request is not on record: its permit is for another place'));
   const body = asked.request.body === null ? null : Buffer.from(asked.request.body, 'base64');
-  const rawHeaders = ['Host', secure && to.port === 443 ? to.host : `${to.host}:${to.port}`, ...asked.request.headers.flat(), ...(body === null ? [] : ['Content-Length', String(body.length)])];
-  const sent = { method: asked.request.method, httpVersion: '1.1', rawHeaders, url: secure ? asked.request.path : `http://${to.host}${asked.request.path}` };
+  const rawHeaders = ['Host', `${to.host}:${to.port}`, ...asked.request.headers.flat(), ...(body === null ? [] : ['Content-Length', String(body.length)])];
+  const sent = { method: asked.request.method, httpVersion: '1.1', rawHeaders, url: secure ? asked.request.path : `http://${to.host}:${to.port}${asked.request.path}` };
   const read = readRequest(sent, secure ? { to, secure } : { to: null, secure }, agent);
   if (!read.ok) return read;
   const unasked = read.value.slots.find(({ secret }) => !permit.secrets.includes(secret));
@@ -117,7 +118,6 @@ function send(read: ReadRequest, body: Buffer | null, held: Parameters<typeof he
   return new Promise((resolve) => {
     const { headers, marked } = headersUpstream(read, held, body?.length ?? null, true);
     const out = requestUpstream({ agent: upstream, host: read.to.host, method: read.method, path: `${read.path.sent}${read.query}`, headers: headers.flat(), setHost: false });
-    let address: string | null = null;
     const finish = (told: FetchAnswer): void => {
       clearTimeout(late);
       for (const { value } of [...marked, ...held]) value.fill(0);
@@ -129,7 +129,6 @@ function send(read: ReadRequest, body: Buffer | null, held: Parameters<typeof he
     // holdfastd is gone: nobody waits for it.
     caller.once('close', () => finish(no(refusal('cut', 'the caller hung up'))));
     out.once('socket', (socket) => {
-      address = socket.remoteAddress ?? null;
       replaceInHead(socket, marked);
     });
     out.on('error', (fault) => finish(no(fault instanceof DialFault ? fault.refusal : refusal('upstream_failed', `${read.to.host} did not answer as HTTP does`))));
@@ -140,7 +139,7 @@ function send(read: ReadRequest, body: Buffer | null, held: Parameters<typeof he
         const filter = held.length > 0 && !coded ? redactor(held.map(({ name, value }) => ({ name, value }))) : null;
         const clean = filter === null ? bytes : Buffer.from(filter.bytes(bytes));
         filter?.wipe();
-        finish({ ok: true, status: incoming.statusCode ?? 0, headers: kept, body: clean.toString('base64'), cut, address });
+        finish({ ok: true, status: incoming.statusCode ?? 0, headers: kept, body: clean.toString('base64'), truncated: cut });
       }),
     );
     out.end(body ?? undefined);
@@ -166,12 +165,13 @@ function collect(incoming: IncomingMessage, most: number): Promise<{ readonly by
 function readAsk(value: JsonValue): FetchAsk | null {
   if (!isObject(value) || !checkFields(value, ['permit', 'receipt', 'request']).ok) return null;
   const request = value['request'];
-  if (!isObject(request) || !checkFields(request, ['method', 'path', 'headers', 'body']).ok) return null;
-  const { method, path, headers, body } = request;
-  if (typeof method !== 'string' || typeof path !== 'string' || !Array.isArray(headers)) return null;
+  if (!isObject(request) || !checkFields(request, ['method', 'scheme', 'host', 'port', 'path', 'headers', 'body']).ok) return null;
+  const { method, scheme, host, port, path, headers, body } = request;
+  if (typeof method !== 'string' || typeof path !== 'string' || typeof host !== 'string' || typeof port !== 'number' || !Array.isArray(headers)) return null;
+  if (scheme !== 'https' && scheme !== 'http') return null;
   if (body !== null && (typeof body !== 'string' || Buffer.from(body, 'base64').toString('base64') !== body)) return null;
   const pairs = headers.filter((one): one is readonly [string, string] => Array.isArray(one) && one.length === 2 && one.every((text) => typeof text === 'string'));
-  return pairs.length !== headers.length ? null : { permit: value['permit'] ?? null, receipt: value['receipt'] ?? null, request: { method, path, headers: pairs, body } };
+  return pairs.length !== headers.length ? null : { permit: value['permit'] ?? null, receipt: value['receipt'] ?? null, request: { method, scheme, host, port, path, headers: pairs, body } };
 }
 
 function no(refused: NetRefusal): Extract<FetchAnswer, { readonly ok: false }> & JsonObject {

@@ -69,8 +69,7 @@ export async function secretsFor({ slots }: ReadRequest, way: OpenWay, { secretO
 }
 
 function secretRefusal(name: string, { rule, why }: Extract<SecretValue, { readonly ok: false }>): NetRefusal {
-  if (rule === 'locked') return refusal('secret_locked', `the secret ${name} cannot be used: ${why}; an operator unlocks it with: holdfast secret unlock`);
-  return refusal('secret_unavailable', `the secret ${name} cannot be used: ${why}`);
+  return refusal(rule === 'locked' ? 'secret_locked' : 'secret_unavailable', `the secret ${name} cannot be used: ${why}`);
 }
 
 /** What is sent, with a mark where each value will stand. */

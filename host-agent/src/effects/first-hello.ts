@@ -29,7 +29,7 @@ export function firstHello(socket: Duplex, host: Host, unread: boolean): Promise
       if (hello.is === 'more') return bytes.length > HELLO_MAX ? finish(refuse('its ClientHello is too long')) : undefined;
       if (hello.is === 'wrong') return finish(refuse(hello.why));
       if (hello.encrypted && unread) return finish(refuse('the name that it asks for is encrypted (ECH)'));
-      return finish(isNamed(hello.serverName, host) ? accept(bytes) : refuse(`it asks for ${JSON.stringify(hello.serverName)}, not for ${host}`));
+      return finish(isNamed(hello.serverName, host) ? accept(bytes) : refuse(`it asks for ${JSON.stringify(hello.serverName?.slice(0, 80) ?? null)}, not for ${host}`));
     };
     const onClose = (): void => finish(refuse('the program hung up'));
     const late = setTimeout(() => finish(refuse(`it did not begin in ${HELLO_MS / 1000} s`)), HELLO_MS);

@@ -12,6 +12,8 @@ export type SecretValue =
   | { readonly ok: true; readonly value: Buffer }
   | { readonly ok: false; readonly rule: 'locked' | 'not_bound' | 'receipt' | 'expired' | 'away'; readonly why: string };
 
+/** Each over a connection of its own, so that no two values stand in one buffer; holdfast-secretd takes 16. */
+const AT_ONCE = 8;
 const ANSWER_MS = 5_000;
 const ANSWER_MAX = 128 * 1024;
 const NEWLINE = 0x0a;
@@ -21,7 +23,23 @@ const FIELD = Buffer.from('"value":"');
 const RULES = ['locked', 'not_bound', 'receipt', 'expired'] as const;
 const AWAY: SecretValue = { ok: false, rule: 'away', why: 'holdfast-secretd does not answer' };
 
-export function secretValue(socketPath: string, name: string, { permit, receipt }: CheckedPermit): Promise<SecretValue> {
+export function secretAsker(socketPath: string): (name: string, checked: CheckedPermit) => Promise<SecretValue> {
+  const waiting: (() => void)[] = [];
+  let asking = 0;
+  return async (name, checked) => {
+    if (asking >= AT_ONCE) await new Promise<void>((turn) => waiting.push(turn));
+    else asking += 1;
+    try {
+      return await askOnce(socketPath, name, checked);
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) asking -= 1;
+      else next();
+    }
+  };
+}
+
+function askOnce(socketPath: string, name: string, { permit, receipt }: CheckedPermit): Promise<SecretValue> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let length = 0;

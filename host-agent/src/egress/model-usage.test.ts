@@ -40,7 +40,7 @@ describe('a question to a model', () => {
     expect(modelAskOf(api, { model: 'm-1', ...more }, 42)).toEqual({ api, model: 'm-1', maxOutputTokens: most, inputBytes: 42 });
   });
 
-  test.each<[unknown]>([[{}], [[]], ['x'], [{ model: 5 }], [{ model: '' }]])('%j is none', (body) => expect(modelAskOf('openai-chat', body as never, 1)).toBeNull());
+  test.each<[unknown]>([[{}], [[]], ['x'], [{ model: 5 }], [{ model: '' }], [{ model: 'a b' }], [{ model: 'x'.repeat(129) }]])('%j is none', (body) => expect(modelAskOf('openai-chat', body as never, 1)).toBeNull());
 
   test.each<[ModelAsk['api'], object, boolean]>([
     ['openai-chat', { model: 'm', stream: true }, true],

@@ -34,7 +34,7 @@ export type ReadRequest = {
 
 export type RequestRead = { readonly ok: true; readonly value: ReadRequest } | { readonly ok: false; readonly refusal: NetRefusal };
 
-const METHOD = /^[A-Z][A-Z-]{0,29}$/;
+const METHOD = /^[A-Z][A-Z-]{0,23}$/;
 /** TRACE would show a program the headers that we put in (RFC 9110, 9.3.8). */
 const METHODS_REFUSED = ['CONNECT', 'TRACE', 'TRACK'];
 const URL_MAX = 16_384;

@@ -106,7 +106,7 @@ export function secretDouble(path: string): SecretDouble {
             const ask = value as unknown as SecretAsk;
             double.asks.push(ask);
             const found = double.values.get(ask.name);
-            const locked = { id: ask.id, ok: false, rule: 'locked', why: 'the store is locked' };
+            const locked = { id: ask.id, ok: false, rule: 'locked', why: 'the secrets of this machine are locked; an operator can help: holdfast secret unlock' };
             writeJsonLine(socket, double.locked || found === undefined ? locked : { id: ask.id, ok: true, value: found });
           },
         });
