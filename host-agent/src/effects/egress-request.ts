@@ -13,7 +13,7 @@ import { redactor, type Redactor } from '../secret/redaction.ts';
 import { DialFault } from './dial.ts';
 import type { Upstream } from './egress-upstream.ts';
 import { markFor, replaceInHead } from './header-secrets.ts';
-import { readModelBody, type ModelBody } from './model-body.ts';
+import { parseModelAnswer, readModelBody, type ModelBody } from './model-body.ts';
 import type { OpenWay, Stopped, Ways } from './open-ways.ts';
 import { refuseRequest } from './refuse-http.ts';
 import type { SecretValue } from './secret-values.ts';
@@ -200,7 +200,7 @@ function exchange(x: Exchange): void {
     const tooLong = (): void => fail('quota', refusal('response_limit', `the answer of ${read.to.host} is longer than the ${responseMax} bytes that one may have here`));
     if (declared > responseMax && read.method !== 'HEAD') return tooLong();
     // Vendors charge nothing for what they refuse.
-    if (body !== null && status < 400) usage = usageReader(body.ask, headerOf(kept, 'content-type'), coded);
+    if (body !== null && status < 400) usage = usageReader(body.ask, headerOf(kept, 'content-type'), coded, parseModelAnswer);
     // A host may say a key back to whoever sent it (an error with its own request in it).
     const filter = held.length > 0 && !coded ? redactor(held.map(({ name, value }) => ({ name, value }))) : null;
     wipe(held);

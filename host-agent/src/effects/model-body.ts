@@ -43,6 +43,12 @@ function textOf(bytes: Buffer): string | null {
   }
 }
 
+/** What a model says of itself, in the same way. */
+export function parseModelAnswer(text: string): unknown {
+  const read = parseStrictJson(text, LIMITS);
+  return read.ok ? read.value : null;
+}
+
 function withFirst(body: Buffer, text: string): Buffer {
   const brace = body.indexOf('{') + 1;
   return Buffer.concat([body.subarray(0, brace), Buffer.from(text), body.subarray(brace)]);
