@@ -149,7 +149,7 @@ export function egressProxy(ports: ProxyPorts): Proxy {
 function httpServer(lines: WeakMap<Duplex, Line>): Server {
   const server = createServer({
     insecureHTTPParser: false, maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: 2_000,
-    keepAliveTimeout: KEEP_ALIVE_MS, requireHostHeader: false, rejectNonStandardBodyWrites: true,
+    keepAliveTimeout: KEEP_ALIVE_MS, requireHostHeader: false,
   });
   // Node drops what is beyond this in silence; ours is to refuse it.
   server.maxHeadersCount = 0;

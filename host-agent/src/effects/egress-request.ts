@@ -151,7 +151,11 @@ function exchange(x: Exchange): void {
     });
     out = sender;
     const late = setTimeout(() => fail('failed', refusal('unreachable', `${read.to.host} has not begun to answer in ${RESPONSE_MS / 1000} s`)), RESPONSE_MS);
-    sender.once('close', () => clearTimeout(late));
+    sender.once('close', () => {
+      clearTimeout(late);
+      // Ended without a word, as with an upgrade that nobody asked for.
+      if (out === sender && status === null) fail('failed', refusal('upstream_failed', `${read.to.host} gave no answer`));
+    });
     sender.once('socket', (socket) => {
       address = socket.remoteAddress ?? address;
       replaceInHead(socket, marked);
@@ -193,6 +197,10 @@ function exchange(x: Exchange): void {
 
   function answer(incoming: IncomingMessage): void {
     status = incoming.statusCode ?? 0;
+    if (status < 200 || status > 599) {
+      status = null;
+      return fail('failed', refusal('upstream_failed', `${read.to.host} answered with a status that there is not`));
+    }
     const kept = keptResponseHeaders(incoming.rawHeaders);
     const coded = !/^(?:identity)?$/i.test(headerOf(kept, 'content-encoding') ?? '');
     const { responseMax } = read.policy;

@@ -10,8 +10,18 @@ export function refuseRequest(response: ServerResponse, refused: NetRefusal): vo
   const body = Buffer.from(refusalBody(refused));
   response.shouldKeepAlive = false;
   response.writeHead(statusOf(refused), headersOf(refused, body));
-  response.end(body);
+  response.write(body);
+  // Who is still sending would not get to read it if the connection were closed before that.
+  const { req } = response;
+  const end = (): void => void response.end();
+  if (req.complete) return end();
+  req.resume();
+  req.once('end', end);
+  req.once('close', end);
+  setTimeout(end, LINGER_MS).unref();
 }
+
+const LINGER_MS = 1_000;
 
 /** The same where there is no answer object: at CONNECT, at an upgrade, or where no request could be read. */
 export function refuseSocket(socket: Duplex, refused: NetRefusal): void {
@@ -26,7 +36,7 @@ export function endWith(socket: Duplex, last: string | Buffer): void {
   socket.end(last);
   // Closing with bytes unread resets the connection, and the answer is lost with it; so what comes is dropped for a moment.
   socket.resume();
-  setTimeout(() => socket.destroy(), 1000).unref();
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
 function headersOf(refused: NetRefusal, body: Buffer): Record<string, string> {

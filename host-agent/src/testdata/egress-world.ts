@@ -161,7 +161,12 @@ createTls({ SNICallback: (name, done) => done(null, known.contextFor(name as Hos
 // Answers that no client should take for one.
 createTcp((socket) => {
   socket.on('error', () => socket.destroy());
-  socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /'));
+  socket.once('data', (chunk: Buffer) => {
+    const status = /^GET \/(\d+)/.exec(chunk.toString('latin1'))?.[1];
+    if (status === '101') return void socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nx');
+    if (status !== undefined) return void socket.end(`HTTP/1.1 ${status} X\r\nContent-Length: 0\r\n\r\n`);
+    return void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /');
+  });
 }).listen(8080, PUBLIC);
 // What must never be reached.
 for (const port of [80, 443]) createTcp((socket) => {
