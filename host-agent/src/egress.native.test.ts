@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { once, type EventEmitter } from 'node:events';
+import fc from 'fast-check';
 import { readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -263,6 +264,39 @@ describe('requests with two meanings (F05, F08)', () => {
   });
 });
 
+test('whatever bytes come, before TLS, in it and within it, the same process serves on', async () => {
+  const { pid } = place.egress();
+  const whole = [
+    'GET http://web.test/echo?a=b HTTP/1.1\r\nHost: web.test\r\nX-A: b\r\nConnection: keep-alive\r\n\r\n',
+    'POST http://web.test/echo HTTP/1.1\r\nHost: web.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
+    'CONNECT web.test:443 HTTP/1.1\r\nHost: web.test:443\r\n\r\n\x16\x03\x01\x00\x10\x01\x00\x00\x0cabcdefghijkl',
+    'GET /chat HTTP/1.1\r\nHost: ws.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x05hello',
+  ];
+  const spoiled = fc.tuple(fc.constantFrom(...whole), fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { maxLength: 4 }), fc.nat(400)).map(([text, changes, end]) => {
+    const bytes = Buffer.from(text, 'latin1');
+    for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
+    return bytes.subarray(0, end === 0 ? bytes.length : end);
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(spoiled, { minLength: 20, maxLength: 20 }), async (list) => {
+      await Promise.all(list.map(async (bytes, n) => {
+        if (n % 2 === 0) return void (await speak(sock(), bytes, 150));
+        const host = n % 4 === 1 ? 'web.test' : 'ws.test';
+        const tls = await tlsOver((await connectTo(sock(), `${host}:443`)).socket, host, { ca });
+        tls.write(bytes);
+        await sleep(100);
+        tls.destroy();
+      }));
+    }),
+    { numRuns: 15 },
+  );
+  expect(place.egress().pid).toBe(pid);
+  expect(place.egress().exitCode).toBeNull();
+  expect((await https(sock(), 'web.test', ca)).status).toBe(200);
+  expect(place.log()).not.toContain('because of a fault');
+  expect(internalReached()).toBe(false);
+});
+
 describe('a tunnel', () => {
   test('passes bytes that nobody reads, once TLS asks for its name', async () => {
     const { status, socket } = await connectTo(sock(), 'other.test:443');
@@ -335,6 +369,7 @@ describe('what is permitted', () => {
     const got = await https(sock(), 'web.test', ca);
     expect([got.status, refusedBy(got)]).toEqual([403, 'gate_unavailable']);
     expect(asked()).toEqual([]);
+    expect((await settled(1))[0]).toMatchObject({ how: 'failed', why: 'the permit was not usable' });
   });
 
   test('while holdfastd is away nothing goes out, what went is cut, and it is well when it is back', async () => {
@@ -619,6 +654,19 @@ describe('holdfast-egress itself', () => {
     expect(readFileSync(`${place.paths.egressTrust}/ca.pem`, 'utf8')).toBe(ca);
     expect((await https(sock(), 'web.test', ca)).status).toBe(200);
     expect((await https(sock(), 'model.test', ca, { path: '/echo', headers: AUTHORIZED })).status).toBe(200);
+  });
+
+  test('stopped in order tells how its ways ended', async () => {
+    const { socket } = await connectTo(sock(), 'other.test:443');
+    await tlsOver(socket, 'other.test', { ca: worldCa });
+    const hanging = https(sock(), 'web.test', ca, { path: '/hang' });
+    await until(() => place.world.some((line) => line['asked'] === '/hang'));
+    const stopped = once(place.egress(), 'exit');
+    place.egress().kill('SIGTERM');
+    expect(await stopped).toEqual([0, null]);
+    expect(refusedBy(await hanging)).toBe('cut');
+    expect((await settled(2)).map(({ how, why }) => [how, why])).toEqual([['cut', 'holdfast-egress is stopping'], ['cut', 'holdfast-egress is stopping']]);
+    await place.startEgress();
   });
 
   test('publishes what programs trust, and keeps its key to itself', () => {

@@ -21,6 +21,9 @@ import type { NetFacts } from './egress/check-net-permit.ts';
 import { parseReceiptKey } from './ledger/receipt.ts';
 import { onlyRoot } from './root-option.ts';
 
+/** What was told last is read from us by then. */
+const LAST_WORDS_MS = 200;
+
 /** holdfast-egress: the only process from which packets leave. It judges nothing, keeps no secret, and writes to memory alone. */
 export async function main(args: readonly string[]): Promise<void> {
   const root = onlyRoot('holdfast-egress', args);
@@ -74,11 +77,11 @@ export async function main(args: readonly string[]): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       close();
-      sockets.close();
       fetches.close();
+      // Before the connections of agents: how each way ended is told as what it was, and holdfastd still listens (R100).
       ways.close();
-      // What was told last has been written; holdfastd knows by the connection's end that nothing goes on.
-      setImmediate(() => process.exit(0));
+      sockets.close();
+      setTimeout(() => process.exit(0), LAST_WORDS_MS);
     });
   }
   notifyReady();

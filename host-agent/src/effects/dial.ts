@@ -80,6 +80,8 @@ function connectOne(address: string, port: number): Promise<Socket> {
     socket.once('connect', () => {
       clearTimeout(late);
       socket.off('error', failed);
+      // Whoever uses it listens too; between two users nobody would, and an error that nobody hears ends the process.
+      socket.on('error', () => socket.destroy());
       resolvePromise(socket);
     });
   });
@@ -100,6 +102,7 @@ function secure(socket: Socket, { host, port }: Target, secureContext: SecureCon
     tls.once('secureConnect', () => {
       clearTimeout(late);
       tls.off('error', failed);
+      tls.on('error', () => tls.destroy());
       // RFC 7301: what was not offered must not be spoken.
       if (tls.alpnProtocol !== false && tls.alpnProtocol !== 'http/1.1') return failed(new Error(`it speaks ${tls.alpnProtocol}`));
       resolvePromise(tls);

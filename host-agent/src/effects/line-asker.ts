@@ -19,6 +19,8 @@ export type LineAsker = {
 export type LineAskerEvents = {
   /** A line that answers nothing. */
   readonly onTold?: (value: JsonObject) => void;
+  /** An answer to what nobody waits for any more. */
+  readonly onLate?: (value: JsonObject) => void;
   /** The connection was there, and is not any more. */
   readonly onLost?: () => void;
 };
@@ -27,7 +29,7 @@ const ANSWER_MS = 10_000;
 const CONNECT_MS = 2_000;
 const PENDING_MAX = 10_000;
 
-export function lineAsker(path: string, { onTold = () => {}, onLost = () => {} }: LineAskerEvents = {}, answerMs = ANSWER_MS): LineAsker {
+export function lineAsker(path: string, { onTold = () => {}, onLate = () => {}, onLost = () => {} }: LineAskerEvents = {}, answerMs = ANSWER_MS): LineAsker {
   const pending = new Map<number, (answer: JsonObject | null) => void>();
   let current: Promise<Socket | null> | null = null;
   let open: Socket | null = null;
@@ -68,9 +70,8 @@ export function lineAsker(path: string, { onTold = () => {}, onLost = () => {} }
     if (!isObject(value)) return void socket.destroy();
     if (value['id'] === undefined) return onTold(value);
     const answer = typeof value['id'] === 'number' ? pending.get(value['id']) : undefined;
-    // An answer to nothing, or a second one: who speaks so is not who we take it for.
-    if (answer === undefined) return;
-    answer(value);
+    if (answer === undefined) onLate(value);
+    else answer(value);
   }
 
   async function ask(question: JsonObject): Promise<JsonObject | null> {
@@ -94,7 +95,8 @@ export function lineAsker(path: string, { onTold = () => {}, onLost = () => {} }
     tell: (value) => open !== null && writeJsonLine(open, value),
     close: () => {
       closed = true;
-      open?.destroy();
+      // What was told last is still written.
+      open?.end();
     },
   };
 }

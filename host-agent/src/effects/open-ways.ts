@@ -4,6 +4,7 @@ import type { CheckedPermit, NetFacts } from '../egress/check-net-permit.ts';
 import { refusal } from '../egress/net-refusal.ts';
 import { readAnswer, readCut, type Allowed } from '../egress/read-answer.ts';
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
+import { isObject } from '../ledger/shape.ts';
 import { atBootMillis } from './clock.ts';
 import { lineAsker } from './line-asker.ts';
 import type { UsedReceipts } from './used-receipts.ts';
@@ -45,11 +46,19 @@ export function openWays({ socket, facts, used }: WaysPorts): Ways {
       const cut = readCut(value);
       if (cut.ok) open.get(cut.value.cut)?.({ how: 'cut', why: cut.value.why });
     },
+    onLate: (answer) => decline(answer, 'the answer came too late'),
     // Nobody is left who could end what was allowed: so it ends. holdfastd finds intents without an outcome when it is back.
     onLost: () => {
       for (const stop of [...open.values()]) stop({ how: 'cut', why: 'holdfastd is gone' });
     },
   });
+
+  /** Allowed, and never used: holdfastd need not wait for its time to be over. */
+  function decline(answer: JsonObject, why: string): void {
+    const call = isObject(answer['permit']) ? answer['permit']['call'] : null;
+    if (answer['ok'] !== true || typeof call !== 'string') return;
+    door.tell({ tell: 'ended', call, how: 'failed', status: null, bytesUp: 0, bytesDown: 0, address: null, usage: null, why });
+  }
 
   function begin(allowed: Allowed, tell: (end: NetEnd) => void): OpenWay | null {
     const { permit, receipt, limits } = allowed;
@@ -101,13 +110,21 @@ export function openWays({ socket, facts, used }: WaysPorts): Ways {
       const answer = await door.ask(asked as unknown as JsonObject);
       if (answer === null) return { ok: false, refusal: AWAY };
       const read = readAnswer(answer, asked, facts());
-      if (!read.ok) return read;
+      if (!read.ok) {
+        decline(answer, 'the permit was not usable');
+        return read;
+      }
       const way = begin(read.value, (end) => void door.tell(end as unknown as { readonly [key: string]: JsonValue }));
-      return way === null ? { ok: false, refusal: refusal('gate_unavailable', 'nothing may go out: the judge gave a receipt that was used before') } : { ok: true, way };
+      if (way !== null) return { ok: true, way };
+      decline(answer, 'the receipt was used before');
+      return { ok: false, refusal: refusal('gate_unavailable', 'nothing may go out: the judge gave a receipt that was used before') };
     },
     adopt: (checked) => begin({ ...checked, limits: { bytesUp: Number.MAX_SAFE_INTEGER, bytesDown: Number.MAX_SAFE_INTEGER } }, () => {}),
     count: () => open.size,
-    close: () => door.close(),
+    close: () => {
+      for (const stop of [...open.values()]) stop({ how: 'cut', why: 'holdfast-egress is stopping' });
+      door.close();
+    },
   };
 }
 
