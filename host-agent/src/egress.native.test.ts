@@ -297,6 +297,26 @@ test('whatever bytes come, before TLS, in it and within it, the same process ser
   expect(internalReached()).toBe(false);
 });
 
+test('whatever a host answers, the same process serves on', async () => {
+  const { pid } = place.egress();
+  const whole = [
+    'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n',
+    'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 204 No Content\r\nConnection: close, X-B\r\nX-B: c\r\n\r\nmore',
+    'HTTP/1.0 304 Not Modified\r\nETag: "\xff"\r\n\r\n',
+  ];
+  const spoiled = fc.tuple(fc.constantFrom(...whole), fc.array(fc.tuple(fc.nat(300), fc.nat(255)), { maxLength: 3 }), fc.nat(300)).map(([text, changes, end]) => {
+    const bytes = Buffer.from(text, 'latin1');
+    for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
+    return bytes.subarray(0, end < 100 ? bytes.length : end).toString('hex');
+  });
+  const ask = (said: string): Promise<string> => speak(sock(), `GET http://web.test:8080/said/${said} HTTP/1.1\r\nHost: web.test:8080\r\nConnection: close\r\n\r\n`, 1_500);
+  await fc.assert(fc.asyncProperty(fc.array(spoiled, { minLength: 25, maxLength: 25 }), async (list) => {
+    for (const told of await Promise.all(list.map(ask))) expect(told).toMatch(/^HTTP\/1\.1 [2-5]\d\d /);
+  }), { numRuns: 12 });
+  expect([place.egress().pid, place.egress().exitCode]).toEqual([pid, null]);
+});
+
 describe('a tunnel', () => {
   test('passes bytes that nobody reads, once TLS asks for its name', async () => {
     const { status, socket } = await connectTo(sock(), 'other.test:443');

@@ -162,6 +162,8 @@ createTls({ SNICallback: (name, done) => done(null, known.contextFor(name as Hos
 createTcp((socket) => {
   socket.on('error', () => socket.destroy());
   socket.once('data', (chunk: Buffer) => {
+    const said = /^GET \/said\/([0-9a-f]*) /.exec(chunk.toString('latin1'))?.[1];
+    if (said !== undefined) return void socket.end(Buffer.from(said, 'hex'));
     const status = /^GET \/(\d+)/.exec(chunk.toString('latin1'))?.[1];
     if (status === '101') return void socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nx');
     if (status !== undefined) return void socket.end(`HTTP/1.1 ${status} X\r\nContent-Length: 0\r\n\r\n`);
