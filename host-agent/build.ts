@@ -15,7 +15,7 @@ const programs = join(out, 'root/usr/lib/holdfast');
 /** What the tool root gets beside Debian's packages. */
 const toolroot = join(out, 'toolroot/usr');
 /** Services start once; each is a script of its own, so that the binary holds no more than the command line needs at its start. */
-const SERVICES = ['holdfastd', 'holdfast-ledger', 'holdfast-runner', 'holdfast-declare', 'holdfast-seed', 'holdfast-watch', 'holdfast-secretd'];
+const SERVICES = ['holdfastd', 'holdfast-ledger', 'holdfast-runner', 'holdfast-declare', 'holdfast-seed', 'holdfast-watch', 'holdfast-secretd', 'holdfast-egress'];
 const ROLES = [...SERVICES, 'holdfast-shell'];
 
 /** Installed addon file name → where it was built. Our own is opened by effects/addon.ts, the packages' by the bundle. */

@@ -10,6 +10,7 @@ const ROLES: Readonly<Record<string, () => Promise<Role>>> = {
   holdfastd: () => import('./daemon.ts'),
   'holdfast-ledger': () => import('./ledger.ts'),
   'holdfast-runner': () => import('./runner.ts'),
+  'holdfast-egress': () => import('./egress.ts'),
   'holdfast-declare': () => import('./declare.ts'),
   'holdfast-watch': () => import('./watch.ts'),
   'holdfast-secretd': () => import('./secretd.ts'),

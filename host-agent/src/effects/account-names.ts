@@ -6,15 +6,18 @@ export type ImageAccounts = {
   /** Names that no seed may use: a key file for one of them would let somebody in as it. */
   readonly names: ReadonlySet<string>;
   readonly uidOf: (name: string) => number | null;
+  readonly gidOf: (name: string) => number | null;
 };
 
 export function imageAccounts(root: string): ImageAccounts {
   const users = lines(`${root}/etc/passwd`);
   const groups = lines(`${root}/etc/group`);
   const uids = new Map(users.map(([name = '', , uid = '']) => [name, Number(uid)]));
+  const gids = new Map(groups.map(([name = '', , gid = '']) => [name, Number(gid)]));
   return {
     names: new Set([...users, ...groups].map(([name = '']) => name)),
     uidOf: (name) => uids.get(name) ?? null,
+    gidOf: (name) => gids.get(name) ?? null,
   };
 }
 

@@ -69,6 +69,8 @@ export function pathsUnder(root: string) {
     egressFetchSocket: `${root}/run/holdfast-egress/fetch.sock`,
     /** A socket for each agent, NAME.sock: what its relay connects to. */
     egressAgentSockets: `${root}/run/holdfast-egress/agents`,
+    /** Its own: the authority of this boot with its key, and which receipts were used. */
+    egressAuthority: `${root}/run/holdfast-egress/own`,
     /** The certificates that programs of agents trust: ours alone, and ours with the public ones. */
     egressTrust: `${root}/run/holdfast-egress-trust`,
     /** Certificates of further authorities that an operator had egress trust. */

@@ -8,6 +8,9 @@ import type { ModelAsk } from './egress-wire.ts';
 
 type Api = ModelAsk['api'];
 
+/** It becomes a part of a capability (`model:use:NAME`), of an entry, and of what people read. */
+const MODEL = /^[!-~]{1,128}$/;
+
 const ENDS: readonly (readonly [end: string, api: Api])[] = [
   ['/v1/messages', 'anthropic-messages'],
   ['/chat/completions', 'openai-chat'],
@@ -23,7 +26,7 @@ export function modelApiOf(method: string, path: string): Api | null {
 
 /** Null: the path may look like it, but this is no question to a model. `bytes` is the length of the body. */
 export function modelAskOf(api: Api, body: JsonValue, bytes: number): ModelAsk | null {
-  if (!isObject(body) || typeof body['model'] !== 'string' || body['model'] === '' || body['model'].length > 200) return null;
+  if (!isObject(body) || typeof body['model'] !== 'string' || !MODEL.test(body['model'])) return null;
   return { api, model: body['model'], maxOutputTokens: mostOutput(api, body), inputBytes: bytes };
 }
 

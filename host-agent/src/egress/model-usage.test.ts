@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parseStrictJson } from '../door/strict-json.ts';
 import type { ModelAsk } from './egress-wire.ts';
 import { modelApiOf, modelAskOf, usageRequest } from './model-ask.ts';
 import { usageReader } from './usage-reader.ts';
 
 const ask = (api: ModelAsk['api'], maxOutputTokens: number | null = 500): ModelAsk => ({ api, model: 'm-1', maxOutputTokens, inputBytes: 1000 });
+const parse = (text: string): unknown => {
+  const read = parseStrictJson(text, { maxString: 32 * 1024 * 1024 });
+  return read.ok ? read.value : null;
+};
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const sse = (...events: readonly (readonly [string | null, unknown])[]): string => events.map(([name, data]) => `${name === null ? '' : `event: ${name}\n`}data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`).join('');
 const STREAM = 'text/event-stream; charset=utf-8';
@@ -40,7 +45,7 @@ describe('a question to a model', () => {
     expect(modelAskOf(api, { model: 'm-1', ...more }, 42)).toEqual({ api, model: 'm-1', maxOutputTokens: most, inputBytes: 42 });
   });
 
-  test.each<[unknown]>([[{}], [[]], ['x'], [{ model: 5 }], [{ model: '' }]])('%j is none', (body) => expect(modelAskOf('openai-chat', body as never, 1)).toBeNull());
+  test.each<[unknown]>([[{}], [[]], ['x'], [{ model: 5 }], [{ model: '' }], [{ model: 'a b' }], [{ model: 'x'.repeat(129) }]])('%j is none', (body) => expect(modelAskOf('openai-chat', body as never, 1)).toBeNull());
 
   test.each<[ModelAsk['api'], object, boolean]>([
     ['openai-chat', { model: 'm', stream: true }, true],
@@ -79,7 +84,7 @@ describe('usage', () => {
     const whole = bytes(text);
     fc.assert(
       fc.property(fc.array(fc.nat(whole.length), { maxLength: 12 }), (cuts) => {
-        const reader = usageReader(ask(api), type, false);
+        const reader = usageReader(ask(api), type, false, parse);
         const places = [0, ...cuts.toSorted((a, b) => a - b), whole.length];
         for (let n = 1; n < places.length; n += 1) reader.take(whole.subarray(places[n - 1], places[n]));
         expect(reader.usage()).toEqual({ ...told, ...counts });
@@ -94,10 +99,11 @@ describe('usage', () => {
     ['cut before its end', ask('anthropic-messages'), STREAM, anthropicStream.slice(0, anthropicStream.indexOf('event: ping')), false, { input: 25, cachedInput: 100, output: 500 }],
     ['compressed', ask('openai-chat'), 'application/json', '{"usage":{"prompt_tokens":1,"completion_tokens":1}}', true, { input: 1000, output: 500 }],
     ['negative', ask('openai-chat'), 'application/json', '{"usage":{"prompt_tokens":-1,"completion_tokens":1}}', false, { input: 1000, output: 500 }],
+    ['two counts', ask('openai-chat'), 'application/json', '{"usage":{"prompt_tokens":1,"completion_tokens":1},"usage":{"prompt_tokens":0,"completion_tokens":0}}', false, { input: 1000, output: 500 }],
     ['not JSON', ask('openai-chat'), 'application/json', '{"usage":', false, { input: 1000, output: 500 }],
     ['longer than is kept', ask('openai-chat'), 'application/json', `{"usage":{"prompt_tokens":1,"completion_tokens":1},"x":"${'x'.repeat(16 * 1024 * 1024)}"}`, false, { input: 1000, output: 500 }],
   ])('%s: charged its ceiling', (_what, asked, type, text, coded, counts) => {
-    const reader = usageReader(asked, type, coded);
+    const reader = usageReader(asked, type, coded, parse);
     reader.take(bytes(text));
     expect(reader.usage()).toMatchObject({ said: false, ...counts });
   });

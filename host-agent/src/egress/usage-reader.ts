@@ -11,22 +11,25 @@ const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const utf8 = new TextDecoder('utf-8', { fatal: false });
 
+/** Null for text that is not JSON with one meaning: an agent had a hand in what a model answers. */
+export type ParseJson = (text: string) => unknown;
+
 /** `coded`: the body is compressed, and is not unpacked here (F10); it says nothing then. */
-export function usageReader(ask: ModelAsk, contentType: string | null, coded: boolean): UsageReader {
+export function usageReader(ask: ModelAsk, contentType: string | null, coded: boolean, parse: ParseJson): UsageReader {
   if (coded) return { take: () => {}, usage: () => usageOf(ask, null) };
-  return /^text\/event-stream\b/i.test(contentType ?? '') ? streamReader(ask) : wholeReader(ask);
+  return /^text\/event-stream\b/i.test(contentType ?? '') ? streamReader(ask, parse) : wholeReader(ask, parse);
 }
 
-function wholeReader(ask: ModelAsk): UsageReader {
+function wholeReader(ask: ModelAsk, parse: ParseJson): UsageReader {
   const kept = keeper();
   return {
     take: kept.add,
-    usage: () => usageOf(ask, kept.overflown() ? null : usageAfter(ask.api, null, parsed(kept.text()))),
+    usage: () => usageOf(ask, kept.overflown() ? null : usageAfter(ask.api, null, parse(kept.text()))),
   };
 }
 
 /** WHATWG "server-sent events": an event ends with an empty line, and its data may stand on several. */
-function streamReader(ask: ModelAsk): UsageReader {
+function streamReader(ask: ModelAsk, parse: ParseJson): UsageReader {
   let said: Said | null = null;
   let line = keeper();
   let data: string[] = [];
@@ -49,7 +52,7 @@ function streamReader(ask: ModelAsk): UsageReader {
     data = [];
     dataLength = 0;
     // Most events are a few letters of an answer: only what can hold usage is parsed.
-    if (text.includes('usage')) said = usageAfter(ask.api, said, parsed(text));
+    if (text.includes('usage')) said = usageAfter(ask.api, said, parse(text));
   }
 
   return {
@@ -105,12 +108,4 @@ function keeper(): Keeper {
       return utf8.decode(whole);
     },
   };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import type { Server, Socket } from 'node:net';
+import type { DeclaredAgent } from '../config/declared.ts';
+import { refusal } from '../egress/net-refusal.ts';
+import type { NetAgent } from '../egress/read-request.ts';
+import { listenOn } from './listen.ts';
+import type { Log } from './log.ts';
+import { peerOf, type PeerFacts } from './peer.ts';
+import { refuseSocket } from './refuse-http.ts';
+
+/** A socket for each agent that has a network, as long as it is declared. */
+export type AgentSockets = { readonly follow: (agents: readonly DeclaredAgent[]) => Promise<void>; readonly close: () => void };
+
+export type AgentSocketPorts = {
+  readonly folder: string;
+  /** Whose processes connect: the relay's account. */
+  readonly relayUid: number;
+  /** Its group, to which the socket files are given; null under a root of its own. */
+  readonly relayGid: number | null;
+  /** Where in the tree of control groups its relay runs; null under a root of its own, where none does. */
+  readonly relayGroup: ((agent: DeclaredAgent) => string) | null;
+  readonly serve: (socket: Socket, agent: () => NetAgent | null) => void;
+  readonly log: Log;
+};
+
+/** Connections of one agent at one time (F10). Node needs about 100 KB for each that is inspected. */
+const CONNECTIONS_MAX = 256;
+
+type Listening = { agent: DeclaredAgent; readonly server: Server; readonly sockets: Set<Socket> };
+
+export function agentSockets(ports: AgentSocketPorts): AgentSockets {
+  const open = new Map<string, Listening>();
+  let turn: Promise<void> = Promise.resolve();
+  mkdirSync(ports.folder, { recursive: true, mode: 0o755 });
+
+  function onConnection(own: Listening, socket: Socket): void {
+    socket.on('error', () => socket.destroy());
+    const why = whyNotRelay(peerOf(socket), own.agent, ports);
+    if (why !== null) {
+      ports.log.warn({ agent: own.agent.name, why }, 'refused a connection that is not from the relay of this agent');
+      return void socket.destroy();
+    }
+    if (own.sockets.size >= CONNECTIONS_MAX) return refuseSocket(socket, refusal('too_many', `this agent has ${CONNECTIONS_MAX} connections already`, null, 1000));
+    own.sockets.add(socket);
+    socket.once('close', () => own.sockets.delete(socket));
+    ports.serve(socket, () => netOf(open.get(own.agent.name) === own ? own.agent : null));
+  }
+
+  async function listen(agent: DeclaredAgent): Promise<void> {
+    const path = `${ports.folder}/${agent.name}.sock`;
+    const server = await listenOn(`egress-${agent.name}`, path);
+    const own: Listening = { agent, server, sockets: new Set() };
+    server.on('connection', (socket) => onConnection(own, socket));
+    if (ports.relayGid !== null) {
+      chownSync(path, -1, ports.relayGid);
+      chmodSync(path, 0o660);
+    }
+    open.set(agent.name, own);
+  }
+
+  function shut(own: Listening): void {
+    open.delete(own.agent.name);
+    own.server.close();
+    for (const socket of own.sockets) socket.destroy();
+  }
+
+  async function follow(agents: readonly DeclaredAgent[]): Promise<void> {
+    const wanted = new Map(agents.filter((agent) => netOf(agent) !== null).map((agent) => [agent.name as string, agent]));
+    for (const own of [...open.values()]) {
+      const now = wanted.get(own.agent.name);
+      // Another agent of the same name is another agent: what is open was judged for the old one.
+      if (now === undefined || now.uid !== own.agent.uid || now.pack !== own.agent.pack) shut(own);
+      else own.agent = now;
+    }
+    for (const agent of wanted.values()) {
+      if (open.has(agent.name)) continue;
+      try {
+        await listen(agent);
+      } catch (fault) {
+        ports.log.error({ agent: agent.name, fault: (fault as Error).message }, 'this agent has no way out: its socket cannot be opened');
+      }
+    }
+  }
+
+  return {
+    follow: (agents) => (turn = turn.then(() => follow(agents))),
+    close: () => {
+      for (const own of [...open.values()]) shut(own);
+    },
+  };
+}
+
+function whyNotRelay({ uid, cgroup }: PeerFacts, agent: DeclaredAgent, { relayUid, relayGroup }: AgentSocketPorts): string | null {
+  if (uid !== relayUid) return `uid ${uid}`;
+  return relayGroup === null || cgroup === relayGroup(agent) ? null : `control group ${cgroup}`;
+}
+
+function netOf(agent: DeclaredAgent | null): NetAgent | null {
+  // Files of holdfast-declare from before there was a network have no such field.
+  const net = agent?.net ?? null;
+  return agent === null || net === null ? null : { name: agent.name, net, secrets: agent.secrets ?? [] };
+}
