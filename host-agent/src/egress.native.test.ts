@@ -206,6 +206,9 @@ describe('addresses (F02, F04, F06)', () => {
     expect([got.status, got.headers.location]).toEqual([302, 'http://169.254.169.254/latest/meta-data']);
     expect(refusedBy(await http(sock(), got.headers.location!))).toBe('bad_target');
     expect(place.door.asks).toHaveLength(1);
+    // In the journal by its rule; no part of what was asked for.
+    expect(place.log()).toContain('"rule":"bad_target"');
+    expect(place.log()).not.toContain('meta-data');
   });
 
   test('no name is looked up before holdfastd has allowed it (F09)', async () => {

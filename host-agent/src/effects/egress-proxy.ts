@@ -3,10 +3,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
+import { openTokenBucket, type TokenBucket } from '../door/token-bucket.ts';
+import type { NetRefusal } from '../egress/egress-wire.ts';
 import { policyFor } from '../egress/net-policy.ts';
 import { refusal } from '../egress/net-refusal.ts';
 import { readRequest, type Entrance, type NetAgent } from '../egress/read-request.ts';
 import { parseConnectTarget, type Target } from '../egress/target.ts';
+import { bootMillis } from './clock.ts';
 import type { Dial } from './dial.ts';
 import type { EgressAuthority } from './egress-authority.ts';
 import { carryRequest, type CarryPorts } from './egress-request.ts';
@@ -38,6 +41,9 @@ const KEEP_ALIVE_MS = 60_000;
 /** Judged at once for one agent; the rest waits in programs. */
 const REQUESTS_MAX = 128;
 
+/** An agent must not fill the journal. */
+const NOTES = { perSecond: 0.2, burst: 20 };
+
 const GONE = refusal('not_declared', 'this agent has no network any more; its file was changed');
 const BUSY = refusal('too_many', `more than ${REQUESTS_MAX} requests of this agent at once`, null, 1000);
 
@@ -45,10 +51,21 @@ const BUSY = refusal('too_many', `more than ${REQUESTS_MAX} requests of this age
 export function egressProxy(ports: ProxyPorts): Proxy {
   const lines = new WeakMap<Duplex, Line>();
   const running = new Map<string, number>();
+  const notes = new Map<string, TokenBucket>();
   const server = httpServer(lines);
   server.on('request', (request, response) => void onRequest(request, response));
   server.on('upgrade', (request, socket, head) => void onUpgrade(request, socket, head));
   server.on('connect', (request, socket, head) => void onConnect(request, socket, head));
+
+  /** What never came to holdfastd is on no record of its; here is a word of it, by rule alone: the rest is the agent's data. */
+  function noted(agent: NetAgent | null, refused: NetRefusal): NetRefusal {
+    if (agent === null) return refused;
+    const now = bootMillis();
+    const bucket = notes.get(agent.name) ?? openTokenBucket(NOTES, now);
+    notes.set(agent.name, bucket);
+    if (bucket.take(now)) ports.log.warn({ agent: agent.name, rule: refused.rule }, 'a request was refused before anybody was asked');
+    return refused;
+  }
 
   /** Answers an agent's request with what came of it; a fault of ours is a refusal too. */
   async function counted(agent: NetAgent, run: () => Promise<void>, refuse: (why: ReturnType<typeof refusal>) => void): Promise<void> {
@@ -74,7 +91,7 @@ export function egressProxy(ports: ProxyPorts): Proxy {
     const agent = line?.agent() ?? null;
     if (line === undefined || agent === null) return refuseRequest(response, GONE);
     const read = readRequest(sentOf(request), line.entrance, agent);
-    if (!read.ok) return refuseRequest(response, read.refusal);
+    if (!read.ok) return refuseRequest(response, noted(agent, read.refusal));
     // Node tells of an upgrade only when the parser sees one; a websocket that came as a plain request would lose its meaning.
     if (read.value.headers.upgrade !== null) return refuseRequest(response, refusal('upgrade', 'an upgrade is asked for with GET and without a body'));
     await counted(agent, () => carryRequest(agent.name, read.value, request, response, upstreamOf(line, read.value.to), ports), (why) => refuseRequest(response, why));
@@ -86,7 +103,7 @@ export function egressProxy(ports: ProxyPorts): Proxy {
     const agent = line?.agent() ?? null;
     if (line === undefined || agent === null) return refuseSocket(socket, GONE);
     const read = readRequest(sentOf(request), line.entrance, agent);
-    if (!read.ok) return refuseSocket(socket, read.refusal);
+    if (!read.ok) return refuseSocket(socket, noted(agent, read.refusal));
     if (read.value.headers.upgrade === null || read.value.method !== 'GET') return refuseSocket(socket, refusal('upgrade', 'an upgrade is asked for with GET, Connection: Upgrade and Upgrade: websocket'));
     await counted(agent, () => carryUpgrade(agent.name, read.value, socket, head, upstreamOf(line, read.value.to), ports), (why) => refuseSocket(socket, why));
   }
@@ -98,11 +115,11 @@ export function egressProxy(ports: ProxyPorts): Proxy {
     if (line === undefined || agent === null) return refuseSocket(socket, GONE);
     if (line.entrance.secure) return refuseSocket(socket, refusal('bad_request', 'CONNECT does not pass inside another'));
     const target = parseConnectTarget(request.url ?? '');
-    if (!target.ok) return refuseSocket(socket, refusal('bad_target', target.error));
+    if (!target.ok) return refuseSocket(socket, noted(agent, refusal('bad_target', target.error)));
     const hosts = request.rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host').length;
     const stated = request.headers.host === undefined ? target : parseConnectTarget(request.headers.host.includes(':') ? request.headers.host : `${request.headers.host}:${target.value.port}`);
     if (hosts > 1 || !stated.ok || stated.value.host !== target.value.host || stated.value.port !== target.value.port) {
-      return refuseSocket(socket, refusal('host_mismatch', `the Host header must name ${target.value.host}, which CONNECT asks for`));
+      return refuseSocket(socket, noted(agent, refusal('host_mismatch', `the Host header must name ${target.value.host}, which CONNECT asks for`)));
     }
     // RFC 9110, 9.3.6: a body of CONNECT has no meaning, and would be read as the first bytes of the tunnel by some.
     if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined) return refuseSocket(socket, refusal('bad_request', 'CONNECT has no body'));
@@ -116,7 +133,10 @@ export function egressProxy(ports: ProxyPorts): Proxy {
     socket.write(ESTABLISHED);
     if (head.length > 0) socket.unshift(head);
     const hello = await firstHello(socket, to.host, false);
-    if (!hello.ok) return endWith(socket, WRONG_NAME_ALERT);
+    if (!hello.ok) {
+      noted(line.agent(), refusal('tls_name', hello.error));
+      return endWith(socket, WRONG_NAME_ALERT);
+    }
     socket.unshift(hello.value);
     const secure = new TLSSocket(socket as Socket, { isServer: true, secureContext: ports.authority.contextFor(to.host), ALPNProtocols: ['http/1.1'], requestCert: false });
     const late = setTimeout(() => secure.destroy(), HANDSHAKE_MS);
