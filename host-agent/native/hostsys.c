@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <stdbool.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -336,21 +335,12 @@ static napi_value forbidDumps(napi_env env, napi_callback_info info) {
   return v;
 }
 
-// Nothing of ours goes to swap. On fault: what V8 has reserved and does not use is not brought in.
-static napi_value lockMemory(napi_env env, napi_callback_info info) {
-  (void)info;
-  napi_value v;
-  if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0) return fail(env, "mlockall", errno);
-  napi_get_undefined(env, &v);
-  return v;
-}
-
 #define FUNCTION(name) {#name, NULL, name, NULL, NULL, NULL, napi_default_method, NULL}
 NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {FUNCTION(peerCred),   FUNCTION(peerPidfd), FUNCTION(pidfdEnded), FUNCTION(hungUp),
                                                 FUNCTION(bootMillis), FUNCTION(pipeFds),   FUNCTION(notify),
                                                 FUNCTION(auditAsk),   FUNCTION(auditRead), FUNCTION(keyAdd),     FUNCTION(keyRead),
-                                                FUNCTION(keyDrop),    FUNCTION(forbidDumps), FUNCTION(lockMemory)};
+                                                FUNCTION(keyDrop),    FUNCTION(forbidDumps)};
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
   return exports;
 }

@@ -48,7 +48,6 @@ export async function main(args: readonly string[]): Promise<void> {
     log.error({ fault: String(fault.stack ?? fault) }, 'stopping at a fault; secrets are closed with it');
     process.exit(70);
   });
-  lockMemory(log);
 
   const accounts = imageAccounts(root);
   // Under a root of its own, whoever is not named there runs as the user we run as.
@@ -126,15 +125,6 @@ export async function main(args: readonly string[]): Promise<void> {
   }
   notifyReady();
   log.info({ state: vault.state(), problem: vault.problem() }, 'ready');
-}
-
-/** Without leave to lock so much, swap is what could see it; the image has none. */
-function lockMemory(log: Log): void {
-  try {
-    addon().lockMemory();
-  } catch (fault) {
-    log.warn({ why: (fault as Error).message }, 'memory is not locked');
-  }
 }
 
 /** With the machine's own key, where it has one; else it is on record that secrets are closed, and why (R43). */

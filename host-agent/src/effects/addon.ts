@@ -28,8 +28,6 @@ export type Addon = {
   readonly keyDrop: (serial: number) => void;
   /** PR_SET_DUMPABLE 0. */
   readonly forbidDumps: () => void;
-  /** mlockall, as pages are first used. */
-  readonly lockMemory: () => void;
 };
 
 let loaded: Addon | null = null;
