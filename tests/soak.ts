@@ -24,7 +24,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
   restore: { says: 'restore points made, killed and raced against, and taken back', count: 1_000, portion: 250, project: 'native', tests: 'host-agent/native/restore.native' },
   'symlink-race': { says: 'symlinks flipped while the file tool writes', count: 100_000, portion: 20_000, project: 'native', tests: 'host-agent/native/file-tool-race' },
   'own-hands': { says: 'files that a contained agent changes as fast as it can, and a tenth as many programs that it runs', count: 20_000, portion: 20_000, project: 'vm', tests: 'tests/vm/contained' },
-  'container-race': { says: 'starts of crun in a directory that a neighbour moves, and a hundredth as many through the door', count: 10_000, portion: 1_000, project: 'vm', tests: 'tests/vm/container-race' },
+  'container-race': { says: 'starts of crun in a directory that a neighbour moves, and a hundredth as many through the door', count: 4_000, portion: 1_000, project: 'vm', tests: 'tests/vm/container-race' },
   limits: { says: 'calls of another agent while one takes all it can, against calls when nobody does', count: 100, portion: 100, project: 'vm', tests: 'tests/vm/limits' },
   ...(DATA === undefined ? {} : {
     'hostile-code': { says: 'hostile snippets run blindly in a call of a dev agent', count: linesIn(DATA, /code.*\.jsonl$/), portion: 240, project: 'vm', tests: 'tests/vm/hostile-code' },

@@ -303,7 +303,7 @@ describe('a point and its undo', () => {
 });
 
 describe('hostile trees', () => {
-  test('a killed point is absent, and the next one clears it away', { timeout: 120_000 }, async () => {
+  test('a killed point is absent, and the next one clears it away', { timeout: 60_000 + KILLS * 2_000 }, async () => {
     for (let i = 0; i < 400; i += 1) writeFileSync(at(`f${i}`), Buffer.alloc(3000, i));
     const begun = performance.now();
     for (let k = 0; k < 400; k += 20) writeFileSync(at(`f${k}`), 'x');
@@ -333,7 +333,7 @@ describe('hostile trees', () => {
     }
   });
 
-  test('an undo that is killed is done by the next one', { timeout: 120_000 }, async () => {
+  test('an undo that is killed is done by the next one', { timeout: 60_000 + KILLS * 2_000 }, async () => {
     for (let i = 0; i < 300; i += 1) writeFileSync(at(`f${i}`), Buffer.alloc(5000, i));
     const before = picture();
     const from = point();
@@ -352,7 +352,7 @@ describe('hostile trees', () => {
     }
   });
 
-  test('links that flip while it is kept and brought back lead nobody out', { timeout: 240_000 }, async () => {
+  test('links that flip while it is kept and brought back lead nobody out', { timeout: 240_000 + KILLS * 2_000 }, async () => {
     mkdirSync(at('d'));
     mkdirSync(join(dir, 'outside/d'));
     for (const n of ['x', 'y', 'z']) writeFileSync(at(`d/${n}`), 'inside');

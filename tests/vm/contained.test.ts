@@ -215,7 +215,7 @@ describe('a flood of acts', () => {
     }, PATIENCE_S + COUNT / 50);
     if (all.lost === 0) expect(all.told + all.counted).toBe(done);
     else expect(all.told + all.counted).toBeLessThanOrEqual(done);
-    // 256 are told at once, then 2 a second, and a count every 5 seconds: as many as the time it took, not as the acts (B22).
+    // 256 are told at once, then 2 a second, and a count every 5 seconds: as many as the time it took, not as the acts.
     expect(all.entries).toBeLessThan(300 + (2.5 * (Date.now() - begun)) / 1000);
     await until('the journal to have kept up', () => root('journalctl -q -b -o cat -t flood-test -n 1').includes('meanwhile'));
     console.log(JSON.stringify({ done, ...all }));

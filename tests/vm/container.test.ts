@@ -289,4 +289,20 @@ program: [/usr/bin/bash, -c, "cat /proc/self/attr/current; id -u; ls -d /usr/bin
     expect(holdfast('status').stdout).toMatch(/label holdfast-agent@homed\.service.*holdfast-home \(enforce\)/);
     expect(holdfast('agent stop homed').status).toBe(0);
   });
+
+  it('and contained, runs what the tool root has, and starts its tools', async () => {
+    declare(`name: homed
+type: dev
+mode: contained
+container: tools
+program: [/usr/bin/bash, -c, "cat /proc/self/attr/current; node -p 2+2; python3 -c 'import ssl; print(ssl.create_default_context().protocol.name)'; git --version; holdfast mcp --agent homed </dev/null; echo ended $?; exec sleep 4245"]
+`);
+    expect(holdfast('agent start homed').status).toBe(0);
+    const said = await until('the program', () => {
+      const lines = root('journalctl -q -o cat _TRANSPORT=stdout _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID holdfast-agent@homed.service)');
+      return /^ended \d+$/m.test(lines) && lines;
+    });
+    expect(said.trim().split('\n')).toEqual(['holdfast-agent-dev-contained (enforce)', '4', 'PROTOCOL_TLS_CLIENT', expect.stringMatching(/^git version 2/), 'ended 0']);
+    expect(holdfast('agent stop homed').status).toBe(0);
+  });
 });
