@@ -21,12 +21,15 @@ export async function tryInRing(acts: readonly string[], agent = 'ring'): Promis
   root(`cat >${list} && chmod 644 ${list}`, `${run}\n${acts.join('\n')}\n`);
   const started = holdfast(`agent start ${agent}`);
   if (started.status !== 0) throw new Error(`the ring agent does not start: ${started.stderr}`);
+  let ended: number | null = null;
   const said = await until('the ring agent to end', () => {
     const printed = root(`journalctl -q -b -o cat _SYSTEMD_UNIT=holdfast-agent@${agent}.service + UNIT=holdfast-agent@${agent}.service -n 200`);
     const begun = printed.split(`begin ${run}\n`)[1];
     if (begun?.includes(`end ${run}\n`)) return begun;
     const state = root(`systemctl show -P ActiveState holdfast-agent@${agent}.service`).trim();
-    if (state !== 'active' && state !== 'activating' && begun === undefined) throw new Error(`the ring agent ended before it began:\n${printed.slice(-2000)}`);
+    // What it printed may reach the journal after its unit has ended.
+    if (state !== 'active' && state !== 'activating' && begun === undefined) ended ??= Date.now();
+    if (ended !== null && Date.now() > ended + 30_000) throw new Error(`the ring agent ended before it began:\n${printed.slice(-2000)}`);
     return null;
   });
   // It ends of itself; nothing of this run is left when the next one starts.
