@@ -51,7 +51,7 @@ describe('what was not granted', () => {
     const [shadow, etc, unknown, program] = await callTools('laptop', [
       { tool: 'fs.read', args: { path: '/etc/shadow' } },
       { tool: 'fs.write', args: { path: '/etc/motd', text: 'x' } },
-      { tool: 'net.fetch', args: { url: 'https://example.com' } },
+      { tool: 'net.scan', args: { url: 'https://example.com' } },
       { tool: 'process.run', args: { program: 'id' } },
     ]);
     expect(shadow!.text).toMatch(/missing fs:read:\/etc\/shadow.*ceiling/s);

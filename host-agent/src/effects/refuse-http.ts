@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ServerResponse } from 'node:http';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { NetRefusal } from '../egress/egress-wire.ts';
 import { refusalBody, retryAfter, statusOf } from '../egress/net-refusal.ts';
@@ -28,7 +28,7 @@ export function refuseSocket(socket: Duplex, refused: NetRefusal): void {
   if (socket.destroyed || !socket.writable) return void socket.destroy();
   const body = Buffer.from(refusalBody(refused));
   const lines = Object.entries(headersOf(refused, body)).map(([name, value]) => `${name}: ${value}\r\n`);
-  endWith(socket, `HTTP/1.1 ${statusOf(refused)} ${statusOf(refused) === 429 ? 'Too Many Requests' : 'Refused'}\r\n${lines.join('')}\r\n${body.toString()}`);
+  endWith(socket, `HTTP/1.1 ${statusOf(refused)} ${STATUS_CODES[statusOf(refused)]}\r\n${lines.join('')}\r\n${body.toString()}`);
 }
 
 /** The last word on a connection, and soon its end, whatever the other side does. */

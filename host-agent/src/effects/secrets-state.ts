@@ -26,7 +26,7 @@ export function secretsWarning(state: SecretsState | null): string | null {
     case 'absent':
       return null;
     case 'locked':
-      return 'secrets are locked, and what needs one is refused; open them with: holdfast secret unlock';
+      return 'secrets are locked; open them with: holdfast secret unlock';
     case 'damaged':
       return 'the store of secrets is damaged, and what needs one is refused; see: holdfast secret status';
     case null:
