@@ -21,6 +21,8 @@ export type MachineOptions = {
   readonly diskGiB?: number;
   /** Raw files in `dir`, seen as disks before the machine's own. */
   readonly otherDisks?: readonly string[];
+  /** What this machine's own network lets through, behind QEMU's translation of addresses; closed when not said. */
+  readonly network?: 'open' | 'closed';
   /** As this machine can when not said. */
   readonly accelerator?: Accelerator;
 };
@@ -116,8 +118,8 @@ export async function boot(options: MachineOptions): Promise<Machine> {
     [`${imageDir}`, dir],
     [
       ...machineArguments(dir, accel, options.memoryMiB ?? 2048, options.otherDisks),
-      // restrict=on: the guest reaches nothing outside; only our ssh comes in.
-      '-netdev', `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${port}-:22`, '-device', 'virtio-net-pci,netdev=net,romfile=',
+      // restrict=on: the guest reaches nothing outside, and is told no name server; only our ssh comes in.
+      '-netdev', `user,id=net,restrict=${options.network === 'open' ? 'off' : 'on'},hostfwd=tcp:127.0.0.1:${port}-:22`, '-device', 'virtio-net-pci,netdev=net,romfile=',
       '-chardev', `socket,id=monitor,path=${file('monitor.sock')},server=on,wait=off`, '-mon', 'chardev=monitor,mode=control',
       ...strings.flatMap((s) => ['-smbios', `type=11,path=${s}`]),
       ...(options.smbios ?? []).flatMap((s) => ['-smbios', `type=11,value=${s}`]),

@@ -37,6 +37,8 @@ async function startMachine(raw: string, key: string): Promise<Pick<Machine, 'ss
     dir,
     image: raw,
     users: { [OPERATOR]: operator, 'agent-laptop': laptop },
+    // Its own firewall lets nobody out but holdfast-egress.
+    network: 'open',
     seed: {
       operators: [{ name: OPERATOR, roles: ['ops'], keys: [operator.public] }],
       agentKeys: [{ agent: 'laptop', keys: [laptop.public] }],

@@ -11,5 +11,6 @@ if (machine === null) {
   process.exit(69);
 }
 const command = process.argv.slice(2).filter((word) => word !== '');
-const terminal = process.stdout.isTTY && command.length === 0 ? ['-t'] : [];
+// What asks for a passphrase asks at a terminal.
+const terminal = process.stdin.isTTY && process.stdout.isTTY ? ['-t'] : [];
 process.exit(spawnSync('ssh', ['-F', machine.sshConfig, ...terminal, 'owner', ...command], { stdio: 'inherit' }).status ?? 70);

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pullPlug } from '../../image/host/machine.ts';
 import { as, asRoot, declare, head, holdfast, jsonLines, logSince, machine, mainPid, root, until } from './machine.ts';
 import { declareRing, tryInRing } from './ring.ts';
+import { mustSecret, openStore, PASSPHRASE, secretStatus } from './secret-store.ts';
 import { bootShared } from './shared-machine.ts';
 
-const PASSPHRASE = 'correct horse battery staple';
 /** Of nobody's shape, so that it is found wherever it is. */
 const CANARY = 'hfcanary-7Qw9-zLr4-0xYt-secret-value';
 const NAME = 'ANTHROPIC_API_KEY';
@@ -17,17 +17,9 @@ const UNIT = `holdfast-agent@${AGENT}.service`;
 const SECRETD = 'holdfast-secretd.service';
 const ring = 'keyring_';
 
-type Status = { readonly state: string; readonly secrets: number; readonly generation: number | null };
 const secret = (words: string, input = '', operator = 'alice') => holdfast(`secret ${words}`, operator, input);
-const status = (): Status => jsonLines<Status>('secret status')[0]!;
 const device = (): string => root('cat /run/holdfast-secret-device').trim();
 const published = (): { state: string; bindings: { name: string; placeholder: string }[] } => JSON.parse(root('cat /run/holdfast-secrets/bindings.json')) as ReturnType<typeof published>;
-
-function must(words: string, input = ''): string {
-  const ran = secret(words, input);
-  if (ran.status !== 0) throw new Error(`holdfast secret ${words}: ${ran.stderr}${ran.stdout}`);
-  return ran.stdout;
-}
 
 async function reboot(): Promise<void> {
   const { dir } = machine();
@@ -39,8 +31,7 @@ async function reboot(): Promise<void> {
 beforeAll(() => {
   declareRing(ring, 'type: dev');
   declare(`name: ${AGENT}\ntype: dev\nprogram: [/usr/bin/python3, -I, -c, "import time; time.sleep(600)"]\n`);
-  if (status().state === 'absent') must('init', PASSPHRASE);
-  else if (status().state === 'locked') must('unlock', PASSPHRASE);
+  openStore();
 });
 afterAll(() => {
   // Its program does not hear SIGTERM, so it is killed in the end, and systemd calls that a failure.
@@ -52,7 +43,7 @@ describe('a key in one command', () => {
   it('is kept, and bound to the agent and the host that were said; the agent that runs is not started again for it', async () => {
     holdfast(`agent start ${AGENT}`);
     const [pid, before] = [mainPid(UNIT), head()];
-    must(`set ${NAME} --agent ${AGENT} --host api.anthropic.com`, CANARY);
+    mustSecret(`set ${NAME} --agent ${AGENT} --host api.anthropic.com`, CANARY);
     const { placeholder } = published().bindings.find(({ name }) => name === NAME)!;
     expect(placeholder).not.toContain(CANARY);
     await until('holdfast-declare to have written it down', () => asRoot(`grep -qs '^Environment="${NAME}=' /run/systemd/system/${UNIT}.d/60-secrets.conf`).status === 0);
@@ -68,12 +59,12 @@ describe('a key in one command', () => {
   });
 
   it('whose name programs would take for another thing is not put into an environment, and the refusal is told', async () => {
-    must(`set NODE_OPTIONS --agent ${AGENT} --host api.example.com`, 'x-value-of-no-use');
+    mustSecret(`set NODE_OPTIONS --agent ${AGENT} --host api.example.com`, 'x-value-of-no-use');
     try {
       await until('the problem to be told', () => holdfast('status').stdout.includes('NODE_OPTIONS'));
       expect(root(`cat /run/systemd/system/${UNIT}.d/60-secrets.conf`)).not.toContain('NODE_OPTIONS');
     } finally {
-      must('remove NODE_OPTIONS');
+      mustSecret('remove NODE_OPTIONS');
     }
   });
 });
@@ -98,17 +89,17 @@ describe('where the store lies (R43)', () => {
     expect(Object.keys(found)).toEqual(acts);
     // As the users that services and operators have, past every namespace.
     for (const user of ['holdfast', 'holdfast-ledger', 'holdfast-egress', 'hf-relay', 'alice', 'nobody']) {
-      const opened = asRoot(`setpriv --reuid ${user} --regid ${user === 'alice' ? 'nogroup' : user === 'nobody' ? 'nogroup' : user} --clear-groups sh -c 'for p in ${device()} ${places.slice(0, 4).join(' ')}; do cat $p >/dev/null 2>&1 || ls $p >/dev/null 2>&1 && echo $p; done'`).stdout;
+      const opened = asRoot(`setpriv --reuid ${user} --regid ${user === 'alice' ? 'nogroup' : user === 'nobody' ? 'nogroup' : user} --clear-groups sh -c 'for p in ${device()} ${places.slice(0, 4).join(' ')}; do cat $p >/dev/null 2>&1 || ls $p/ >/dev/null 2>&1 && echo $p; done'`).stdout;
       expect(opened, user).toBe('');
     }
     expect(as('bob', 'holdfast secret lock').status).not.toBe(0);
   });
 
   it('goes to its partition with each change, beside the one before it', async () => {
-    const { generation } = status();
-    must(`set OTHER_KEY --agent ${AGENT} --host api.example.com`, 'another-value');
-    must('remove OTHER_KEY');
-    expect(status().generation).toBe(generation! + 2);
+    const { generation } = secretStatus();
+    mustSecret(`set OTHER_KEY --agent ${AGENT} --host api.example.com`, 'another-value');
+    mustSecret('remove OTHER_KEY');
+    expect(secretStatus().generation).toBe(generation! + 2);
     expect(root('systemctl show -P Result holdfast-secret-keep.service')).toBe('success\n');
     const at = '/run/test-secrets';
     expect(root(`mkdir ${at} && mount -o ro ${device()} ${at} && ls ${at}; umount ${at}; rmdir ${at}`).trim().split('\n')).toEqual(['lost+found', 'store', 'store.before']);
@@ -116,13 +107,13 @@ describe('where the store lies (R43)', () => {
   });
 
   it('what is no store is refused, and the one on the disk stays', async () => {
-    const before = status().generation;
+    const before = secretStatus().generation;
     root("setpriv --reuid holdfast-secret --regid holdfast-secret --clear-groups sh -c 'echo x >/run/holdfast-secret-store/out/new && mv /run/holdfast-secret-store/out/new /run/holdfast-secret-store/out/store'");
     await until('it to be refused', () => asRoot('grep -q "no store" /run/holdfast-secret-store/out/failed').status === 0);
     root(`rm -f /run/holdfast-secret-store/out/failed; systemctl reset-failed holdfast-secret-keep.service; systemctl restart ${SECRETD}`);
-    await until('it to be read again', () => status().state === 'locked');
-    expect(status().generation).toBe(before);
-    must('unlock', PASSPHRASE);
+    await until('it to be read again', () => secretStatus().state === 'locked');
+    expect(secretStatus().generation).toBe(before);
+    mustSecret('unlock', PASSPHRASE);
   });
 });
 
@@ -181,10 +172,10 @@ for pid in filter(str.isdigit, os.listdir('/proc')):
 
 describe('after a start of the machine', () => {
   it('secrets are locked and said to be, ssh and agents are up, and an operator opens them over ssh', { timeout: 900_000 }, async () => {
-    const before = status();
+    const before = secretStatus();
     await reboot();
     await until('holdfast-secretd to answer', () => secret('status').status === 0);
-    expect(status()).toMatchObject({ state: 'locked', generation: before.generation });
+    expect(secretStatus()).toMatchObject({ state: 'locked', generation: before.generation });
     expect(published().bindings.map(({ name }) => name)).toContain(NAME);
     const [facts] = jsonLines<{ posture: { name: string; state: string; detail: string }[] }>('status');
     expect(facts!.posture.find(({ name }) => name === 'secrets')).toMatchObject({ state: 'bad', detail: expect.stringContaining('holdfast secret unlock') });
@@ -194,31 +185,31 @@ describe('after a start of the machine', () => {
     expect(root(`tr '\\0' '\\n' </proc/${mainPid(UNIT)}/environ`)).toContain(`${NAME}=`);
 
     expect(secret('unlock', 'not the passphrase at all').status).not.toBe(0);
-    expect(status().state).toBe('locked');
-    must('unlock', PASSPHRASE);
-    expect(status().state).toBe('open');
+    expect(secretStatus().state).toBe('locked');
+    mustSecret('unlock', PASSPHRASE);
+    expect(secretStatus().state).toBe('open');
   });
 
   it('a login says that they are locked, with the command that opens them', () => {
-    must('lock');
+    mustSecret('lock');
     try {
       const said = spawnSync('ssh', ['-tt', '-F', machine().sshConfig, 'alice'], { input: 'exit\n', encoding: 'utf8', timeout: 120_000 }).stdout;
       expect(said).toContain('holdfast secret unlock');
     } finally {
-      must('unlock', PASSPHRASE);
+      mustSecret('unlock', PASSPHRASE);
     }
   });
 
   it('a store that was changed on the disk is closed, and the machine is up', { timeout: 900_000 }, async () => {
     const at = '/run/test-secrets';
     root(`mkdir ${at} && mount ${device()} ${at} && cp ${at}/store ${at}/kept && printf x | dd of=${at}/store bs=1 seek=200 conv=notrunc status=none; sync; umount ${at}; rmdir ${at}; systemctl restart ${SECRETD}`);
-    await until('it to be found out', () => status().state === 'damaged');
+    await until('it to be found out', () => secretStatus().state === 'damaged');
     expect(secret('unlock', PASSPHRASE).status).not.toBe(0);
     expect(holdfast('status').stdout).toMatch(/secrets.*damaged/);
     expect(holdfast('agent list').status).toBe(0);
     root(`mkdir ${at} && mount ${device()} ${at} && mv ${at}/kept ${at}/store; sync; umount ${at}; rmdir ${at}; systemctl restart ${SECRETD}`);
-    await until('it to be whole again', () => status().state === 'locked');
-    must('unlock', PASSPHRASE);
+    await until('it to be whole again', () => secretStatus().state === 'locked');
+    mustSecret('unlock', PASSPHRASE);
   });
 
   it('a machine without that partition is up, with secrets closed and the reason', () => {
@@ -229,7 +220,7 @@ describe('after a start of the machine', () => {
       expect(holdfast('agent list').status).toBe(0);
     } finally {
       root(`echo ${kept} >/run/holdfast-secret-device; systemctl reset-failed holdfast-secret-load.service; systemctl restart ${SECRETD}`);
-      must('unlock', PASSPHRASE);
+      mustSecret('unlock', PASSPHRASE);
     }
   });
 });
