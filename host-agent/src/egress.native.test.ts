@@ -5,7 +5,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { NetAsk, NetEnd } from './egress/egress-wire.ts';
+import type { NetAsk, NetEnd, NetTurnedAway } from './egress/egress-wire.ts';
 import { refusal } from './egress/net-refusal.ts';
 import type { AgentName } from './identity/ids.ts';
 import type { SecretBinding } from './secret/binding.ts';
@@ -29,6 +29,7 @@ const coder = agentWithNet('coder', 30_100, [
   rule('model.test', { mode: 'tunnel' }),
 ], [key]);
 const other = agentWithNet('other', 30_101, [rule('web.test', { responseMax: 1000 })]);
+const walled = agentWithNet('walled', 30_103, [rule('web.test', { methods: ['GET'], paths: ['/echo', '/v1/**'] }), rule('inner.test'), rule('closed.test'), rule('unsigned.test')], [{ ...key, agents: ['walled' as AgentName] }]);
 const offline = agentWithNet('offline', 30_102, null);
 
 let place: EgressPlace;
@@ -47,7 +48,7 @@ const until = async (what: () => boolean): Promise<void> => {
 };
 
 beforeAll(async () => {
-  place = await openEgressPlace([coder, other, offline]);
+  place = await openEgressPlace([coder, other, walled, offline]);
   ca = readFileSync(`${place.paths.egressTrust}/ca.pem`, 'utf8');
   worldCa = readFileSync(place.paths.egressExtraRoots, 'utf8');
   place.secrets.values.set('KEY', KEY);
@@ -56,6 +57,7 @@ afterAll(async () => place.close());
 beforeEach(() => {
   place.door.asks.length = 0;
   place.door.ends.length = 0;
+  place.door.turnedAway.length = 0;
   place.door.judge = () => ({});
   place.secrets.asks.length = 0;
   place.secrets.locked = false;
@@ -75,6 +77,11 @@ async function listening(path: string): Promise<void> {
     if (n > 500) throw new Error(`nobody listens at ${path}`);
     await sleep(10);
   }
+}
+/** What holdfastd was told of refusals that it was not asked about. */
+async function turnedAway(): Promise<readonly NetTurnedAway[]> {
+  for (let n = 0; place.door.turnedAway.length === 0 && n < 300; n += 1) await sleep(10);
+  return place.door.turnedAway;
 }
 const internalReached = (): boolean => place.world.some((line) => 'internalReached' in line);
 
@@ -202,12 +209,12 @@ describe('addresses (F02, F04, F06)', () => {
   });
 
   test('a redirect is an answer; where it leads is asked for like anything else', async () => {
-    const got = await http(sock(), 'http://web.test/redirect?to=http://169.254.169.254/latest/meta-data');
+    const got = await http(sock('other'), 'http://web.test/redirect?to=http://169.254.169.254/latest/meta-data');
     expect([got.status, got.headers.location]).toEqual([302, 'http://169.254.169.254/latest/meta-data']);
-    expect(refusedBy(await http(sock(), got.headers.location!))).toBe('bad_target');
+    expect(refusedBy(await http(sock('other'), got.headers.location!))).toBe('bad_target');
     expect(place.door.asks).toHaveLength(1);
-    // In the journal by its rule; no part of what was asked for.
-    expect(place.log()).toContain('"rule":"bad_target"');
+    // Told by its rule; no part of what was asked for.
+    expect(await turnedAway()).toMatchObject([{ agent: 'other', rule: 'bad_target', host: null, count: 1 }]);
     expect(place.log()).not.toContain('meta-data');
   });
 
@@ -318,6 +325,45 @@ test('whatever a host answers, the same process serves on', async () => {
     for (const told of await Promise.all(list.map(ask))) expect(told).toMatch(/^HTTP\/1\.1 [2-5]\d\d /);
   }), { numRuns: 12 });
   expect([place.egress().pid, place.egress().exitCode]).toEqual([pid, null]);
+});
+
+describe('what is refused here is on record', () => {
+  const withSni = async (name: string): Promise<void> => void (await tlsOver((await connectTo(sock('walled'), 'web.test:443')).socket, name, { ca }).catch(() => {}));
+  test.each<[string, () => Promise<unknown>, object]>([
+    ['bytes that are no request', () => speak(sock('walled'), 'hunter2\r\n\r\n'), { rule: 'bad_request', host: null }],
+    ['a header with two meanings', () => speak(sock('walled'), 'GET http://web.test/echo HTTP/1.1\r\nHost: web.test\r\nX-A: hunter2\0\r\n\r\n'), { rule: 'bad_request', host: null }],
+    ['CONNECT to an address inside', () => connectTo(sock('walled'), '169.254.169.254:80'), { rule: 'bad_target', host: null }],
+    ['CONNECT with another host', () => speak(sock('walled'), 'CONNECT web.test:443 HTTP/1.1\r\nHost: hunter2.test:443\r\n\r\n'), { rule: 'host_mismatch', host: 'web.test', port: 443 }],
+    ['another method', () => https(sock('walled'), 'web.test', ca, { method: 'DELETE', path: '/echo' }), { rule: 'method', host: 'web.test' }],
+    ['another path', () => https(sock('walled'), 'web.test', ca, { path: '/hunter2?hunter2=1' }), { rule: 'path', host: 'web.test' }],
+    ['a placeholder elsewhere', () => https(sock('walled'), 'web.test', ca, { path: `/echo?hunter2=${PLACEHOLDER}` }), { rule: 'placeholder', host: 'web.test' }],
+    ['a key in the clear', () => http(sock('walled'), 'http://model.test:443/echo', { headers: AUTHORIZED }), { rule: 'placeholder', host: 'model.test' }],
+    ['TLS for another name', () => withSni('other.test'), { rule: 'tls_name', host: 'web.test' }],
+    ['a question to a model that is none', () => http(sock('walled'), 'http://other.test/v1/messages', { method: 'POST', body: '{"hunter2":1}' }), { rule: 'model_body', host: 'other.test', port: 80 }],
+    ['an upgrade with a body', () => speak(sock('walled'), 'GET http://web.test/echo HTTP/1.1\r\nHost: web.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 7\r\n\r\nhunter2'), { rule: 'upgrade', host: 'web.test', port: 80 }],
+  ])('%s, before anybody was asked: told by rule and place', async (_what, act, what) => {
+    await act();
+    expect(await turnedAway()).toMatchObject([{ tell: 'refused', agent: 'walled', count: 1, ...what }]);
+    expect(JSON.stringify(place.door.turnedAway)).not.toContain('hunter2');
+    expect(place.door.asks).toEqual([]);
+  });
+
+  test.each<[string, () => Promise<unknown>, Partial<NetEnd>]>([
+    ['a name that leads inside', () => https(sock('walled'), 'inner.test', ca), { how: 'refused', why: 'internal_address', address: null }],
+    ['a certificate that nobody vouches for', () => https(sock('walled'), 'unsigned.test', ca), { how: 'failed', why: 'upstream_tls' }],
+    ['a host that does not answer', () => https(sock('walled'), 'closed.test', ca), { how: 'unreachable', why: 'unreachable' }],
+    ['a name that there is not', () => http(sock('walled'), 'http://nowhere.test/'), { how: 'unreachable', why: 'name_unresolved' }],
+    ['a tunnel to a name that leads inside', () => connectTo(sock('walled'), 'meta.test:443'), { how: 'refused', why: 'internal_address' }],
+    ['a tunnel in which TLS asks for another name', async () => tlsOver((await connectTo(sock('walled'), 'other.test:443')).socket, 'web.test', { ca: worldCa }).catch(() => {}), { how: 'refused', why: 'tls_name: it asks for "web.test", not for other.test' }],
+    ['secrets that are locked', () => https(sock('walled'), 'model.test', ca, { path: '/echo', headers: AUTHORIZED }), { how: 'refused', why: 'secret_locked' }],
+    ['more bytes than were allowed', () => https(sock('walled'), 'web.test', ca, { path: '/echo' }).catch(() => {}), { how: 'quota', why: 'more than 10 bytes were sent' }],
+  ])('%s, after it was judged: the end of its intent says why', async (what, act, end) => {
+    place.secrets.locked = true;
+    if (what.startsWith('more bytes')) place.door.judge = () => ({ bytesUp: 10 });
+    await act();
+    expect((await settled(1))[0]).toMatchObject(end);
+    expect(place.door.turnedAway).toEqual([]);
+  });
 });
 
 describe('a tunnel', () => {

@@ -35,7 +35,7 @@ export async function main(args: readonly string[]): Promise<void> {
   publishTrust(paths, authority.pem, extraRoots);
 
   const facts = (): NetFacts => ({ receiptKey: receiptKey(paths.receiptKey), boot, now: bootMillis() });
-  const ways = openWays({ socket: paths.egressDoorSocket, facts, used: openUsedReceipts(`${paths.egressAuthority}/used`, bootMillis) });
+  const ways = openWays({ socket: paths.egressDoorSocket, facts, used: openUsedReceipts(`${paths.egressAuthority}/used`, bootMillis), log });
   const dial = dialer(trustOf(extraRoots));
   const secretOf = secretAsker(paths.secretUseSocket);
   const proxy = egressProxy({ ways, dial, authority, secretOf, log });

@@ -128,6 +128,7 @@ function secretsIn(value: JsonValue | undefined): string {
 function refusedWay(data: JsonObject): EntryWords {
   const rule = plain(data['rule']);
   if (data['host'] === null) return told(`REFUSED ways out${times(data['count'])} (${short(rule, 40)})`, 'red');
+  if (data['by'] === 'holdfast-egress') return told(`REFUSED ${short(wayOut(data), 40)} before it was judged${times(data['count'])} (${short(rule, 18)})`, 'red');
   const missing = words(data['missing']);
   const why = missing.length > 0 ? `needs ${short(missing.join(' and '), 32)}` : short(plain(data['remedy']), 36);
   const again = JSON.stringify([data['agent'] ?? null, data['host'], data['port'], rule, missing]);

@@ -96,7 +96,7 @@ async function fetchOnce(value: JsonValue, caller: Socket, ports: FetchPorts): P
   const rawHeaders = ['Host', `${to.host}:${to.port}`, ...asked.request.headers.flat(), ...(body === null ? [] : ['Content-Length', String(body.length)])];
   const sent = { method: asked.request.method, httpVersion: '1.1', rawHeaders, url: secure ? asked.request.path : `http://${to.host}:${to.port}${asked.request.path}` };
   const read = readRequest(sent, secure ? { to, secure } : { to: null, secure }, agent);
-  if (!read.ok) return read;
+  if (!read.ok) return no(read.refusal);
   const unasked = read.value.slots.find(({ secret }) => !permit.secrets.includes(secret));
   if (unasked !== undefined) return no(refusal('placeholder', `the secret ${unasked.secret} was not asked for`));
   if (read.value.headers.upgrade !== null) return no(refusal('upgrade', 'a fetch is one request and one answer'));

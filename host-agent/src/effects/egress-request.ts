@@ -35,7 +35,10 @@ const MAX_HEADER_BYTES = 65_536;
 /** One inspected request: judged and recorded, sent with its secrets, answered. Every way through ends in an answer or a closed connection. */
 export async function carryRequest(agent: AgentName, read: ReadRequest, request: IncomingMessage, response: ServerResponse, upstream: Upstream, ports: CarryPorts): Promise<void> {
   const body = await readModelBody(read, request, response);
-  if (!body.ok) return refuseRequest(response, body.refusal);
+  if (!body.ok) {
+    ports.ways.turnedAway(agent, body.refusal, read.to);
+    return refuseRequest(response, body.refusal);
+  }
   const opened = await ports.ways.open(askFor(agent, read, body.value));
   if (!opened.ok) return refuseRequest(response, opened.refusal);
   const { way } = opened;

@@ -16,7 +16,11 @@ const UPGRADE_MS = 30_000;
 
 /** A WebSocket where it is granted (RFC 6455). From the answer on, bytes pass unread, counted and cut like a tunnel's. */
 export async function carryUpgrade(agent: AgentName, read: ReadRequest, program: Duplex, head: Buffer, upstream: Upstream, ports: CarryPorts): Promise<void> {
-  if (read.headers.chunked || (read.headers.length ?? 0) > 0) return refuseSocket(program, refusal('bad_request', 'a request for an upgrade has no body'));
+  if (read.headers.chunked || (read.headers.length ?? 0) > 0) {
+    const told = refusal('bad_request', 'a request for an upgrade has no body');
+    ports.ways.turnedAway(agent, told, read.to);
+    return refuseSocket(program, told);
+  }
   const opened = await ports.ways.open(askFor(agent, read, null));
   if (!opened.ok) return refuseSocket(program, opened.refusal);
   const { way } = opened;
