@@ -10,6 +10,7 @@ import { refusal } from './egress/net-refusal.ts';
 import type { AgentName } from './identity/ids.ts';
 import type { SecretBinding } from './secret/binding.ts';
 import { agentWithNet, openEgressPlace, rule, type EgressPlace } from './testdata/egress-place.ts';
+import { copiesIn } from './testdata/process-memory.ts';
 import { permitFor, recordedPermit } from './testdata/egress-doubles.ts';
 import { askOn, connectTo, http, https, refusedBy, speak, tlsOver, type Refused } from './testdata/proxy-client.ts';
 
@@ -498,6 +499,26 @@ describe('a secret', () => {
     await place.secrets.start();
     expect((await settled(2)).map(({ how }) => how)).toEqual(['refused', 'refused']);
     expect(asked()).toEqual([]);
+  });
+});
+
+describe('memory of holdfast-egress', () => {
+  // Of at most 64 bytes and of more, for V8 keeps the two in different places. Each name is a value that was never asked for before.
+  test.each([['16 bytes', 'mem16-0123456789'], ['40 bytes', `mem40-${'0123456789'.repeat(4)}`.slice(0, 40)], ['200 bytes', `mem200-${'abcdefghij'.repeat(20)}`.slice(0, 200)]])('holds no copy of a value of %s, and none of its forms, after it was used', async (_what, value) => {
+    place.secrets.values.set('KEY', value);
+    try {
+      for (let n = 0; n < 20; n += 1) expect((await https(sock(), 'model.test', ca, { path: '/said-nothing', headers: AUTHORIZED, ...(n % 2 === 0 ? {} : { method: 'POST', body: 'a body behind the head' }) })).status).toBe(200);
+    } finally {
+      place.secrets.values.set('KEY', KEY);
+    }
+    expect(place.secrets.asks).toHaveLength(20);
+    expect(place.world.filter((line) => JSON.stringify(line).includes(value))).toHaveLength(20);
+    const pid = place.egress().pid!;
+    // The control: what is a string in it is found.
+    expect(copiesIn(pid, 'model.test')).toBeGreaterThan(0);
+    const bytes = Buffer.from(value);
+    const forms = { plain: value, hex: bytes.toString('hex'), base64: bytes.subarray(0, bytes.length - (bytes.length % 3)).toString('base64'), reversed: [...value].toReversed().join('') };
+    expect(Object.fromEntries(Object.entries(forms).map(([form, text]) => [form, copiesIn(pid, text)]))).toEqual({ plain: 0, hex: 0, base64: 0, reversed: 0 });
   });
 });
 

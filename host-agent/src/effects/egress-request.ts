@@ -10,6 +10,7 @@ import type { Target } from '../egress/target.ts';
 import { usageReader, type UsageReader } from '../egress/usage-reader.ts';
 import type { AgentName } from '../identity/ids.ts';
 import { redactor, type Redactor } from '../secret/redaction.ts';
+import { wipeableCopy } from '../secret/values.ts';
 import { DialFault } from './dial.ts';
 import type { Upstream } from './egress-upstream.ts';
 import { markFor, replaceInHead } from './header-secrets.ts';
@@ -79,7 +80,7 @@ function secretRefusal(name: string, { rule, why }: Extract<SecretValue, { reado
 export function headersUpstream(read: ReadRequest, held: readonly Held[], length: number | null, readable: boolean): { readonly headers: readonly Header[]; readonly marked: readonly ReturnType<typeof markFor>[] } {
   let headers = read.headers.kept;
   const marked = held.map(({ header, before, after, value }) => {
-    const one = markFor(Buffer.from(value));
+    const one = markFor(wipeableCopy(value));
     headers = headers.map(([name, text]): Header => [name, name.toLowerCase() === header ? `${before}${one.mark}${after}` : text]);
     return one;
   });

@@ -10,6 +10,7 @@ import { accept, refuse, type Result } from '../identity/result.ts';
 import type { JsonValue } from '../ledger/entry.ts';
 import { checkFields, isCount, isObject } from '../ledger/shape.ts';
 import { decideUse } from '../secret/access.ts';
+import { wipeable } from '../secret/values.ts';
 import type { Record } from './record.ts';
 import type { Vault } from './vault.ts';
 
@@ -108,7 +109,7 @@ function refused(id: number, rule: Refusal['rule'], why: string): Refusal {
 
 /** The line as bytes, wiped once the kernel has it: JSON.stringify would leave the value in a string, which stays where it is until it is overwritten by chance. */
 function writeValue(socket: Socket, id: number, value: Buffer): void {
-  const line = Buffer.alloc(64 + 2 * value.length);
+  const line = wipeable(64 + 2 * value.length);
   let at = line.write(`{"id":${id},"ok":true,"value":"`, 'latin1');
   for (const byte of value) {
     // Of printable ASCII, which values are made of, JSON escapes these two alone.
