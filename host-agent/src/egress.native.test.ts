@@ -84,6 +84,7 @@ async function turnedAway(): Promise<readonly NetTurnedAway[]> {
   for (let n = 0; place.door.turnedAway.length === 0 && n < 300; n += 1) await sleep(10);
   return place.door.turnedAway;
 }
+const residentKb = (): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${place.egress().pid!}/status`, 'utf8'))![1]);
 const internalReached = (): boolean => place.world.some((line) => 'internalReached' in line);
 
 describe('an inspected request', () => {
@@ -502,6 +503,35 @@ describe('a secret', () => {
   });
 });
 
+describe('an answer to a request that carried a secret', () => {
+  test.each(['identity', ''])('passes as it is (%j), without the secret in head and body', async (coding) => {
+    const got = await https(sock(), 'model.test', ca, { path: `/coded?in=${coding}`, headers: AUTHORIZED });
+    expect([got.status, got.body, got.headers['x-said']]).toEqual([200, 'you sent Bearer [secret KEY removed]', 'Bearer [secret KEY removed]']);
+    expect(place.world.find((line) => 'asked' in line)).toMatchObject({ headers: expect.arrayContaining(['accept-encoding', 'identity', `Bearer ${KEY}`]) });
+  });
+
+  test.each(['gzip', 'deflate', 'br', 'zstd', 'x-gzip', 'GZIP', 'aes128gcm', 'identity,%20gzip', 'gzip&transfer'])('is refused when it is packed in %s, for nobody looks into it', async (coding) => {
+    // The control: without a secret it is the program's to unpack.
+    expect((await https(sock(), 'web.test', ca, { path: `/coded?in=${coding}` })).status).toBe(200);
+    const got = await https(sock(), 'model.test', ca, { path: `/coded?in=${coding}`, headers: { ...AUTHORIZED, 'Accept-Encoding': 'gzip, br' } });
+    expect([got.status, refusedBy(got)]).toEqual([502, 'response_encoding']);
+    expect(got.body).not.toContain(KEY);
+    expect((await settled(2))[1]).toMatchObject({ how: 'refused', why: 'response_encoding', status: 200 });
+  });
+
+  test('is refused at once when it is a bomb, and a model that packs its answer is charged its ceiling', async () => {
+    const before = residentKb();
+    const begun = Date.now();
+    expect(refusedBy(await https(sock(), 'model.test', ca, { path: '/bomb-with-key', headers: AUTHORIZED }))).toBe('response_encoding');
+    expect(Date.now() - begun).toBeLessThan(5_000);
+    expect(residentKb() - before).toBeLessThan(64 * 1024);
+    place.door.ends.length = 0;
+    const ask = JSON.stringify({ model: 'm', max_tokens: 7, messages: [] });
+    expect(refusedBy(await https(sock(), 'model.test', ca, { method: 'POST', path: '/coded/v1/messages', body: ask, headers: AUTHORIZED }))).toBe('response_encoding');
+    expect((await settled(1))[0]).toMatchObject({ usage: { output: 7, said: false } });
+  });
+});
+
 describe('memory of holdfast-egress', () => {
   // Of at most 64 bytes and of more, for V8 keeps the two in different places. Each name is a value that was never asked for before.
   test.each([['16 bytes', 'mem16-0123456789'], ['40 bytes', `mem40-${'0123456789'.repeat(4)}`.slice(0, 40)], ['200 bytes', `mem200-${'abcdefghij'.repeat(20)}`.slice(0, 200)]])('holds no copy of a value of %s, and none of its forms, after it was used', async (_what, value) => {
@@ -664,7 +694,9 @@ describe('an upgrade', () => {
     await until(() => text.endsWith('welcomeping'));
     expect(place.door.asks[0]).toMatchObject({ path: '/chat', upgrade: 'websocket' });
     tls.end();
-    expect((await settled(1))[0]).toMatchObject({ how: 'ok', status: 101 });
+    // The end of what a test before this asked last may come in between.
+    await until(() => place.door.ends.some(({ status }) => status === 101));
+    expect(place.door.ends.find(({ status }) => status === 101)).toMatchObject({ how: 'ok', status: 101 });
 
     const second = await connectTo(sock(), 'web.test:443');
     const refused = await tlsOver(second.socket, 'web.test', { ca });

@@ -22,6 +22,7 @@ const OWN_RULES = [
   'secret_locked',
   'too_many',
   'response_limit',
+  'response_encoding',
   'quota',
   'cut',
   'deadline',
@@ -47,6 +48,7 @@ export function statusOf({ rule, retryAfterMs }: NetRefusal): number {
       return 400;
     case 'upstream_failed':
     case 'upstream_tls':
+    case 'response_encoding':
     case 'name_unresolved':
       return 502;
     case 'unreachable':
