@@ -37,7 +37,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const facts = (): NetFacts => ({ receiptKey: receiptKey(paths.receiptKey), boot, now: bootMillis() });
   const ways = openWays({ socket: paths.egressDoorSocket, facts, used: openUsedReceipts(`${paths.egressAuthority}/used`, bootMillis), log });
   const dial = dialer(trustOf(extraRoots));
-  const secretOf = secretAsker(paths.secretUseSocket);
+  const secretOf = secretAsker(paths.secretUseSocket, 'use');
   const proxy = egressProxy({ ways, dial, authority, secretOf, log });
   const accounts = root === '' ? imageAccounts('') : null;
   const own = process.getuid!();

@@ -16,6 +16,7 @@ import { pathsUnder, type Paths } from './effects/paths.ts';
 import { peerOf } from './effects/peer.ts';
 import { KEPT_MAX, printContainer, printRunResult } from './effects/run-wire.ts';
 import { openSandboxes } from './effects/sandboxes.ts';
+import { secretAsker } from './effects/secret-values.ts';
 import { parseKeys, shownLine } from './effects/shell-wire.ts';
 import { openUsedReceipts } from './effects/used-receipts.ts';
 import type { Declared, DeclaredAgent } from './config/declared.ts';
@@ -27,7 +28,8 @@ import { parseReceiptKey } from './ledger/receipt.ts';
 import { isObject } from './ledger/shape.ts';
 import { takeRoot } from './root-option.ts';
 import { IMAGES, isBeneath, RESTORE, TRANSFER, WORKSPACE } from './sandbox/bindable.ts';
-import { checkRun } from './sandbox/check-run.ts';
+import { checkRun, type Recorded } from './sandbox/check-run.ts';
+import { wipe } from './secret/values.ts';
 
 const CALLS_MAX = 8;
 
@@ -58,9 +60,23 @@ export async function main(args: readonly string[]): Promise<void> {
     return { used, containers };
   });
   if (!prepared.ok) log.error({ why: prepared.error }, 'no call will be run');
-  const startCall = ({ permit, stdin }: Ask, onShown: Taker): Result<RunningCall> => {
+  const secretOf = secretAsker(paths.secretCallSocket, 'read');
+  /** In the order of the plan. The launcher wipes them. */
+  const secretsOf = async (recorded: Recorded): Promise<Result<readonly Buffer[]>> => {
+    const values: Buffer[] = [];
+    for (const name of recorded.permit.plan.secrets ?? []) {
+      const answer = await secretOf(name, recorded);
+      if (answer.ok) values.push(answer.value);
+      else {
+        wipe(...values);
+        return refuse(`the secret ${name} cannot be read: ${answer.why}`);
+      }
+    }
+    return accept(values);
+  };
+  const startCall = ({ permit, stdin, secrets }: Ask & { readonly secrets: readonly Buffer[] }, onShown: Taker): Result<RunningCall> => {
     if (permit.plan.kind === 'container') return refuse('this runner runs no containers');
-    return accept(launchCall({ permit, stdin, place, sandboxes, ...(permit.plan.terminal === undefined ? {} : { onShown }) }));
+    return accept(launchCall({ permit, stdin, secrets, place, sandboxes, ...(permit.plan.terminal === undefined ? {} : { onShown }) }));
   };
 
   const run: Run = async (request, onStart, onShown) => {
@@ -75,7 +91,9 @@ export async function main(args: readonly string[]): Promise<void> {
     const { permit, receipt } = checked;
     if (!used.use(receipt.seq, receipt.notAfter)) return refused('receipt_reused', 'this receipt has been used; every call needs its own');
     const limits = { ...permit.plan.limits, outputMax: Math.min(permit.plan.limits.outputMax, KEPT_MAX) };
-    const launch = { permit: { ...permit, plan: { ...permit.plan, limits } }, stdin };
+    const values = await secretsOf(checked);
+    if (!values.ok) return refused('secret', values.error);
+    const launch = { permit: { ...permit, plan: { ...permit.plan, limits } }, stdin, secrets: values.value };
     const started = containers === null ? startCall(launch, onShown) : containers.launch(launch);
     if (!started.ok) return refused('sandbox', started.error);
     const call = started.value;
@@ -243,6 +261,6 @@ function bytesOf(value: JsonValue | undefined): Uint8Array | null | undefined {
   return bytes.toString('base64') === value ? new Uint8Array(bytes) : undefined;
 }
 
-function refused(error: 'busy' | 'stdin_digest' | 'receipt_reused' | 'sandbox', message: string): Launched {
+function refused(error: 'busy' | 'secret' | 'stdin_digest' | 'receipt_reused' | 'sandbox', message: string): Launched {
   return { ok: false, error, message };
 }

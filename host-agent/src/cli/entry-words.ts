@@ -62,7 +62,7 @@ export function entryWords(entry: Entry): EntryWords {
     case 'watch.lost':
       return told(`agents' watches do not work: ${of('why')}`, 'red');
     case 'secret.used':
-      return told(`used secret ${of('name')} for ${of('host')}`);
+      return told(data['host'] === null ? `read secret ${of('name')} in a call of ${of('tool')}` : `used secret ${of('name')} for ${of('host')}`);
     case 'secret.changed':
       return told(`secret ${of('name')}: ${of('what')}${typeof data['why'] === 'string' ? `: ${data['why']}` : ''}`, 'yellow');
     case 'secret.unlocked':

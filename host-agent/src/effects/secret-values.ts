@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { connect } from 'node:net';
 import { parseStrictJson } from '../door/strict-json.ts';
-import type { CheckedPermit } from '../egress/check-net-permit.ts';
+import type { JsonValue } from '../ledger/entry.ts';
 import { isObject } from '../ledger/shape.ts';
 import { wipe, wipeable, wipeableCopy } from '../secret/values.ts';
 
 /**
- * A value for one request, from holdfast-secretd. It never becomes a string here: those cannot be wiped. The bytes are cut out of the
+ * A value for one request, or for one call, from holdfast-secretd. It never becomes a string here: those cannot be wiped. The bytes are cut out of the
  * answer before it is parsed, and the caller wipes them when they are sent.
  */
 export type SecretValue =
@@ -26,14 +26,18 @@ const FIELD = Buffer.from('"value":"');
 const RULES = ['locked', 'not_bound', 'receipt', 'expired'] as const;
 const AWAY: SecretValue = { ok: false, rule: 'away', why: 'holdfast-secretd does not answer' };
 
-export function secretAsker(socketPath: string): (name: string, checked: CheckedPermit) => Promise<SecretValue> {
+/** `use`: holdfast-egress, for a permit of a way out. `read`: a runner, for the permit of a call. */
+type AskFor = 'use' | 'read';
+type OnRecord = { readonly permit: object; readonly receipt: object };
+
+export function secretAsker(socketPath: string, askFor: AskFor): (name: string, recorded: OnRecord) => Promise<SecretValue> {
   const waiting: (() => void)[] = [];
   let asking = 0;
-  return async (name, checked) => {
+  return async (name, recorded) => {
     if (asking >= AT_ONCE) await new Promise<void>((turn) => waiting.push(turn));
     else asking += 1;
     try {
-      return await askOnce(socketPath, name, checked);
+      return await askOnce(socketPath, { ask: askFor, name, permit: recorded.permit as JsonValue, receipt: recorded.receipt as JsonValue });
     } finally {
       const next = waiting.shift();
       if (next === undefined) asking -= 1;
@@ -42,7 +46,7 @@ export function secretAsker(socketPath: string): (name: string, checked: Checked
   };
 }
 
-function askOnce(socketPath: string, name: string, { permit, receipt }: CheckedPermit): Promise<SecretValue> {
+function askOnce(socketPath: string, question: { readonly [key: string]: JsonValue }): Promise<SecretValue> {
   return new Promise((resolve) => {
     // One buffer for all that is read: Node would copy each piece out of a bigger one, and give that back to the system's memory as it is.
     const piece = wipeable(PIECE);
@@ -63,7 +67,7 @@ function askOnce(socketPath: string, name: string, { permit, receipt }: CheckedP
     const socket = connect({ path: socketPath, onread: { buffer: piece, callback: take } });
     const late = setTimeout(() => socket.destroy(), ANSWER_MS);
     socket.on('error', () => socket.destroy());
-    socket.once('connect', () => socket.write(`${JSON.stringify({ id: 1, ask: 'use', name, permit, receipt })}\n`));
+    socket.once('connect', () => socket.write(`${JSON.stringify({ id: 1, ...question })}\n`));
     socket.once('end', () => socket.destroy());
     socket.once('close', () => {
       clearTimeout(late);
