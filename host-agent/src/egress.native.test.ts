@@ -682,6 +682,64 @@ describe('limits (F10)', () => {
   });
 });
 
+describe('who is served beside an agent that takes all it can (F10)', () => {
+  /** Milliseconds of the 99th of a hundred, one request after the other, until `over`. */
+  async function p99(over: () => boolean): Promise<number> {
+    const times: number[] = [];
+    do {
+      const begun = performance.now();
+      expect((await http(sock('other'), 'http://web.test/')).status).toBe(200);
+      times.push(performance.now() - begun);
+    } while (!over());
+    return times.toSorted((a, b) => a - b)[Math.ceil(times.length * 0.99) - 1]!;
+  }
+  /** Of three: what else this machine does is not what is measured. */
+  const best = async (): Promise<number> => Math.min(await p99(rounds(200)), await p99(rounds(200)), await p99(rounds(200)));
+  const rounds = (count: number): (() => boolean) => () => (count -= 1) <= 0;
+
+  test('waits at most twice as long while it holds idle tunnels, slow requests and endless answers; and never long while it asks for 10 000 tunnels', async () => {
+    await p99(rounds(200));
+    const quiet = await best();
+    const held: { readonly destroy: () => void }[] = [];
+    let asked = 0;
+    let told = 0;
+    let flooding = true;
+    const flood = (async () => {
+      for (; asked < 10_000; asked += 100) {
+        const got = await Promise.all(Array.from({ length: 100 }, () => connectTo(sock(), 'other.test:443').catch(() => null)));
+        for (const one of got) {
+          if (one?.status === 200) held.push(one.socket);
+          if (one?.status === 429) told += 1;
+        }
+      }
+      flooding = false;
+    })();
+    const flooded = await p99(() => !flooding);
+    await flood;
+    for (let n = 0; n < 20; n += 1) {
+      // A header that never ends, a body of one byte now and then, an answer without end.
+      for (const text of ['GET http://web.test/ HTTP/1.1\r\nX-', 'POST http://web.test/count HTTP/1.1\r\nHost: web.test\r\nContent-Length: 100000\r\n\r\n', 'GET http://web.test/never?bytes=1 HTTP/1.1\r\nHost: web.test\r\n\r\n']) {
+        const socket = connect(sock('walled'));
+        socket.on('error', () => {});
+        socket.resume().write(text);
+        held.push(socket);
+        if (text.startsWith('POST')) {
+          const more = setInterval(() => socket.write('x'), 500);
+          socket.once('close', () => clearInterval(more));
+        }
+      }
+    }
+    const loaded = await best();
+    for (const one of held) one.destroy();
+    console.log(`p99 of another agent: ${quiet.toFixed(1)} ms, ${flooded.toFixed(1)} ms while 10 000 tunnels are asked for (${told} refused), ${loaded.toFixed(1)} ms while ${held.length} things are held`);
+    expect(told).toBeGreaterThan(5_000);
+    // A millisecond or two is the clock of this machine.
+    expect(loaded).toBeLessThanOrEqual(2 * quiet + 2);
+    expect(flooded).toBeLessThan(1_000);
+    await until(() => place.door.ends.length >= 256);
+  }, 120_000);
+});
+
 describe('an upgrade', () => {
   const UPGRADE = 'GET /chat HTTP/1.1\r\nHost: ws.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n\r\n';
   test('to a websocket passes where it is granted, and only there', async () => {

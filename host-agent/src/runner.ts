@@ -50,6 +50,8 @@ export async function main(args: readonly string[]): Promise<void> {
   const place = { programs: paths.programs, stage, label: agent.callLabel, hostOf: hostOf(agent, paths, root) };
   const sandboxes = openSandboxes(cgroupParent, true);
   const calls = new Set<() => void>();
+  /** Calls that wait for their secrets. */
+  let waiting = 0;
   const containerLabel = values.containers === true ? agent.containerLabel : null;
   if (values.containers === true && containerLabel === null) throw new Error(`cannot start: agents of type ${agent.type} can hold no containers`);
   const prepared = prepare(() => {
@@ -79,10 +81,10 @@ export async function main(args: readonly string[]): Promise<void> {
     return accept(launchCall({ permit, stdin, secrets, place, sandboxes, ...(permit.plan.terminal === undefined ? {} : { onShown }) }));
   };
 
-  const run: Run = async (request, onStart, onShown) => {
+  const run: Run = async (request, onStart, onShown, withdrawn) => {
     if (!prepared.ok) throw new Error(prepared.error);
     const { used, containers } = prepared.value;
-    if (calls.size >= CALLS_MAX) return refused('busy', `${CALLS_MAX} calls of this agent are running; wait for one to end`);
+    if (calls.size + waiting >= CALLS_MAX) return refused('busy', `${CALLS_MAX} calls of this agent are running; wait for one to end`);
     const stdin = bytesOf(request['stdin']);
     if (stdin === undefined) return refused('stdin_digest', 'the input is not base64');
     const facts = { agent: agent.name, receiptKey: receiptKey(paths.receiptKey), boot: bootId(), now: bootMillis() };
@@ -91,9 +93,19 @@ export async function main(args: readonly string[]): Promise<void> {
     const { permit, receipt } = checked;
     if (!used.use(receipt.seq, receipt.notAfter)) return refused('receipt_reused', 'this receipt has been used; every call needs its own');
     const limits = { ...permit.plan.limits, outputMax: Math.min(permit.plan.limits.outputMax, KEPT_MAX) };
-    const values = await secretsOf(checked);
-    if (!values.ok) return refused('secret', values.error);
-    const launch = { permit: { ...permit, plan: { ...permit.plan, limits } }, stdin, secrets: values.value };
+    let secrets: readonly Buffer[] = [];
+    // Whatever has none starts at once: a cancellation in the next line finds it.
+    if (permit.plan.secrets !== undefined) {
+      waiting += 1;
+      const values = await secretsOf(checked).finally(() => (waiting -= 1));
+      if (!values.ok) return refused('secret', values.error);
+      secrets = values.value;
+      if (withdrawn()) {
+        wipe(...secrets);
+        return refused('secret', 'it was ended before it had its secrets');
+      }
+    }
+    const launch = { permit: { ...permit, plan: { ...permit.plan, limits } }, stdin, secrets };
     const started = containers === null ? startCall(launch, onShown) : containers.launch(launch);
     if (!started.ok) return refused('sandbox', started.error);
     const call = started.value;
@@ -131,13 +143,15 @@ function prepare<T>(what: () => T): Result<T> {
   }
 }
 
-/** `onStart` is given the call, and gives back what to do when it has ended. */
-type Run = (request: JsonObject, onStart: (call: RunningCall) => () => void, onShown: Taker) => Promise<Launched>;
+/** `onStart` is given the call, and gives back what to do when it has ended. `withdrawn`: nobody wants it any more. */
+type Run = (request: JsonObject, onStart: (call: RunningCall) => () => void, onShown: Taker, withdrawn: () => boolean) => Promise<Launched>;
 type Acts = { readonly run: Run; readonly act: (name: string, what: 'logs' | 'stop') => Promise<ContainerView | null> };
 
 function serve(socket: Socket, daemonUid: number, { run, act }: Acts, log: Log): void {
   /** Calls of this connection by the id of their request. */
   const running = new Map<number, RunningCall>();
+  /** Requests that are not answered yet, and whether they were cancelled. */
+  const asked = new Map<number, { cancelled: boolean }>();
   socket.on('error', () => socket.destroy());
   const { uid } = peerOf(socket);
   // The agent and its calls have our own uid in the product: it is not enough to be us.
@@ -168,16 +182,22 @@ function serve(socket: Socket, daemonUid: number, { run, act }: Acts, log: Log):
     onViolation: (reason) => log.warn({ reason }, 'closed a connection that does not speak the protocol'),
     onValue: (value) => {
       const request = requestOf(value);
-      const again = request !== null && (request.op === 'run' || request.op === 'container') && running.has(request.id);
+      const again = request !== null && (request.op === 'run' || request.op === 'container') && asked.has(request.id);
       if (request === null || again || (request.op === 'keys' && !onKeys(request.id, request.fields))) {
         log.warn({}, 'closed a connection that sent an unknown request');
         return void socket.destroy();
       }
       // One that has ended meanwhile is answered already, or about to be.
-      if (request.op === 'cancel') return running.get(request.id)?.kill();
-      if (request.op === 'hang-up') return running.get(request.id)?.hangUp();
+      if (request.op === 'cancel' || request.op === 'hang-up') {
+        const one = asked.get(request.id);
+        if (one !== undefined) one.cancelled = true;
+        return request.op === 'cancel' ? running.get(request.id)?.kill() : running.get(request.id)?.hangUp();
+      }
       if (request.op === 'container') return void answerContainer(socket, request, act);
-      if (request.op === 'run') void answer(socket, request.id, () => run(request.fields, onStart(request.id), onShown(request.id)), log);
+      if (request.op !== 'run') return;
+      const one = { cancelled: false };
+      asked.set(request.id, one);
+      void answer(socket, request.id, () => run(request.fields, onStart(request.id), onShown(request.id), () => one.cancelled || socket.destroyed), log).finally(() => asked.delete(request.id));
     },
   });
 }

@@ -112,6 +112,32 @@ describe('a call with secret:read', () => {
   });
 });
 
+describe('a call that is cancelled while it waits for its secret', () => {
+  test('is not started, by a cancellation and by the end of the connection', async () => {
+    const marks = (): readonly string[] => readdirSync(join(box.paths().workspaces, 'coder'));
+    const secretd = box.role();
+    for (const end of ['cancel', 'close'] as const) {
+      const one = permit('echo > /workspace/mark', ['A_KEY']);
+      const receipt = await box.receipt(one);
+      const stop = new AbortController();
+      secretd.kill('SIGSTOP');
+      const ran = connection.run(one, receipt, null, stop.signal);
+      await sleep(300);
+      if (end === 'cancel') stop.abort();
+      else connection.close();
+      await sleep(100);
+      secretd.kill('SIGCONT');
+      expect(await ran).toMatchObject({ ok: false, error: expect.stringContaining(end === 'cancel' ? 'ended before it had its secrets' : 'connection') });
+    }
+    await sleep(500);
+    expect(marks()).toEqual([]);
+    // The control.
+    connection = connectRunner(join(box.paths().runnerSockets, 'coder.sock'));
+    expect(await run(permit('echo > /workspace/mark', ['A_KEY']))).toBe('');
+    expect(marks()).toEqual(['mark']);
+  });
+});
+
 /** What somebody of this uid is told at the socket of calls. */
 async function askAt(socketPath: string, uid: number, question: object): Promise<SecretAnswer | 'closed'> {
   const socket = asUid(uid, () => connect(socketPath));

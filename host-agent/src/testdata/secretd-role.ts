@@ -55,6 +55,7 @@ export type SecretdRole = {
   readonly entries: (kind: string) => Promise<readonly Entry[]>;
   /** What it said on standard error. */
   readonly said: () => string;
+  readonly role: () => ChildProcess;
 };
 
 export type UseLine = { readonly ask: (name: string, permit: unknown, receipt: unknown) => Promise<SecretAnswer>; readonly close: () => void };
@@ -228,7 +229,7 @@ export function useSecretdRole(): SecretdRole {
     return all.filter((entry) => entry.kind === kind);
   }
 
-  return { ledger, paths, disk, start, kill, withManyKeys, keeping: (next) => void (how = next), ask, done, prepared, permit, receipt, egress, use, entries, said: () => said };
+  return { ledger, paths, disk, start, kill, withManyKeys, keeping: (next) => void (how = next), ask, done, prepared, permit, receipt, egress, use, entries, said: () => said, role: () => role! };
 }
 
 function useLine(socket: Socket): UseLine {
