@@ -30,6 +30,7 @@ const coder = agentWithNet('coder', 30_100, [
   rule('model.test', { mode: 'tunnel' }),
 ], [key]);
 const other = agentWithNet('other', 30_101, [rule('web.test', { responseMax: 1000 })]);
+const crowd = agentWithNet('crowd', 30_104, []);
 const walled = agentWithNet('walled', 30_103, [rule('web.test', { methods: ['GET'], paths: ['/echo', '/v1/**'] }), rule('inner.test'), rule('closed.test'), rule('unsigned.test')], [{ ...key, agents: ['walled' as AgentName] }]);
 const offline = agentWithNet('offline', 30_102, null);
 
@@ -49,7 +50,7 @@ const until = async (what: () => boolean): Promise<void> => {
 };
 
 beforeAll(async () => {
-  place = await openEgressPlace([coder, other, walled, offline]);
+  place = await openEgressPlace([coder, other, walled, crowd, offline]);
   ca = readFileSync(`${place.paths.egressTrust}/ca.pem`, 'utf8');
   worldCa = readFileSync(place.paths.egressExtraRoots, 'utf8');
   place.secrets.values.set('KEY', KEY);
@@ -666,13 +667,17 @@ describe('limits (F10)', () => {
   });
 
   test('1000 tunnels of one agent: 256 stand, the others are told, and another agent is served', async () => {
-    const opened = await Promise.all(Array.from({ length: 1000 }, () => connectTo(sock(), 'other.test:443').catch(() => null)));
+    const opened = await Promise.all(Array.from({ length: 1000 }, () => connectTo(sock('crowd'), 'other.test:443').catch(() => null)));
     const standing = opened.filter((got) => got?.status === 200);
     const told = opened.filter((got) => got !== null && got.status === 429);
     expect(standing.length).toBeGreaterThan(100);
     expect(standing.length).toBeLessThanOrEqual(256);
     expect(told.length).toBeGreaterThan(500);
     expect(refusedBy(told[0]!)).toBe('too_many');
+    // On record: some, and a count of the rest.
+    const recorded = await turnedAway('crowd');
+    expect(recorded[0]).toEqual({ tell: 'refused', agent: 'crowd', rule: 'too_many', host: null, port: null, count: 1 });
+    expect(recorded.length).toBeLessThan(30);
     const begun = Date.now();
     expect((await https(sock('other'), 'web.test', ca, { path: '/' })).status).toBe(200);
     expect(Date.now() - begun).toBeLessThan(1000);

@@ -47,6 +47,7 @@ export async function main(args: readonly string[]): Promise<void> {
     relayGid: accounts?.gidOf('hf-relay') ?? null,
     relayGroup: accounts === null ? null : relayGroup,
     serve: proxy.serve,
+    turnedAway: ways.turnedAway,
     log,
   });
 
