@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // call-init: PID 1 of a call, the last program of ours before the command.
 //
-//   call-init --not-after BOOTMS --label LABEL --filter NAME [--terminal COLUMNSxROWS] --cwd DIR -- COMMAND ARG...
+//   call-init --not-after BOOTMS --label LABEL --filter NAME [--terminal COLUMNSxROWS] [--secrets COUNT] --cwd DIR -- COMMAND ARG...
 //
 // It keeps the promises of a permit from inside, so that they hold when the runner is stopped, hung or dead:
 // no command without the right label and its filter of system calls, nothing of the call after not-after, nothing of the call after
@@ -34,6 +34,8 @@
 
 #define REFUSED 125
 #define DEADLINE 124
+#define SECRETS_FD 5
+#define MAX_SECRETS 4
 
 static char label[1024] = "unread";
 
@@ -47,6 +49,8 @@ struct ask {
   const char *label;
   const char *filter;
   const char *terminal;
+  // How many pipes with a value each stand open from SECRETS_FD on (call-launch): for the command, which reads them once.
+  int secrets;
   const char *cwd;
   char **command;
 };
@@ -68,6 +72,9 @@ static struct ask parse(int argc, char **argv) {
       ask.filter = value;
     } else if (strcmp(argv[i], "--terminal") == 0) {
       ask.terminal = value;
+    } else if (strcmp(argv[i], "--secrets") == 0) {
+      if (value[0] < '1' || value[0] > '0' + MAX_SECRETS || value[1] != '\0') refuse("arguments", EINVAL);
+      ask.secrets = value[0] - '0';
     } else if (strcmp(argv[i], "--cwd") == 0) {
       ask.cwd = value;
     } else {
@@ -104,6 +111,14 @@ struct failure {
   int error;
 };
 
+// Not closed at the command's exec, as all else is.
+static bool leave_secrets(int count) {
+  for (int n = 0; n < count; n += 1) {
+    if (fcntl(SECRETS_FD + n, F_SETFD, 0) < 0) return false;
+  }
+  return true;
+}
+
 // The pipe closes at a successful execve; what comes through it is why there was none. Same program on both ends: a pointer to
 // a constant means the same there. Not waited for here: a working directory on a hung disk must not outlast the deadline.
 static pid_t start(const struct ask *ask, int *failed) {
@@ -112,12 +127,13 @@ static pid_t start(const struct ask *ask, int *failed) {
   pid_t child = fork();
   if (child < 0) refuse("fork", errno);
   if (child == 0) {
-    struct failure failure = {0};
-    exec_command(ask->cwd, ask->filter, ask->command, &failure.what);
+    struct failure failure = {.what = "secrets"};
+    if (leave_secrets(ask->secrets)) exec_command(ask->cwd, ask->filter, ask->command, &failure.what);
     failure.error = errno;
     ssize_t n = write(pipe_fds[1], &failure, sizeof failure);
     _exit(n == (ssize_t)sizeof failure ? REFUSED : REFUSED + 1);
   }
+  for (int n = 0; n < ask->secrets; n += 1) close(SECRETS_FD + n);
   close(pipe_fds[1]);
   *failed = pipe_fds[0];
   return child;
@@ -157,6 +173,10 @@ int main(int argc, char **argv) {
   if (getpid() != 1) refuse("pid", EINVAL);
   label_read(label, sizeof label);
   struct ask ask = parse(argc, argv);
+  // Before anything of ours is opened, which would lie in their places and be taken for one.
+  for (int n = 0; n < ask.secrets; n += 1) {
+    if (fcntl(SECRETS_FD + n, F_GETFD) < 0) refuse("secrets", errno);
+  }
   if (!label_same(label, ask.label)) {
     report_wrong_label(label);
     _exit(REFUSED);

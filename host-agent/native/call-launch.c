@@ -10,12 +10,13 @@
 //   --bind MODE SOURCE DEST       --hide DEST
 //   --env NAME VALUE              one variable of the command's environment, which has no others
 //   --no-input                    the call's input is its own /dev/null
+//   --secret VALUE                the command gets it through a pipe, from descriptor 5 (SECRETS_FD) on; only on descriptor 4
 //   -- PROGRAM ARG...             the end: PROGRAM (call-init) is executed within the sandbox
 //
 // The child is born in the call's control group, in new namespaces of every kind but time's, with one user and one group. It is
 // PID 1 there before it does anything; its parent, this program, only waits for it, and takes it along when it dies.
 //
-// Descriptors: 0, 1, 2 are the call's; 3 is the report (see call-report.h); all others are closed. Exit status 125: no call ran.
+// Descriptors: 0, 1, 2 are the call's; 3 is the report (see call-report.h); from 5 on its secrets; all others are closed. Exit status 125: no call ran.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +39,9 @@
 #include "launch/words.h"
 
 #define WORDS_FD 4
+#define SECRETS_FD 5
 #define MAX_ENV 64
+#define MAX_SECRETS 4
 #define NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
 
 static char *environment[MAX_ENV + 1];
@@ -58,6 +61,39 @@ static void take_no_input(void) {
   close(fd);
 }
 
+static char *secrets[MAX_SECRETS];
+static int secret_count = 0;
+// The command line is in everybody's sight.
+static bool on_words_fd = false;
+
+static void add_secret(char *value) {
+  if (!on_words_fd) refuse("arguments", EINVAL);
+  if (secret_count == MAX_SECRETS) refuse("secrets", E2BIG);
+  secrets[secret_count++] = value;
+}
+
+// Each in the kernel's hands alone, to be read once: not in a file, not in what /proc shows of the call (R47). Nothing of ours is open
+// that far up any more.
+static void hand_over_secrets(void) {
+  for (int n = 0; n < secret_count; n++) {
+    size_t size = strlen(secrets[n]);
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) refuse("secrets", errno);
+    // Whole or not at all: nobody reads before the command does.
+    if (write(ends[1], secrets[n], size) != (ssize_t)size) refuse("secrets", ENOSPC);
+    explicit_bzero(secrets[n], size);
+    // Above all others first: the place of one may be where the end of another's pipe has come to lie.
+    int high = fcntl(ends[0], F_DUPFD_CLOEXEC, SECRETS_FD + MAX_SECRETS);
+    if (high < 0) refuse("secrets", errno);
+    close(ends[0]);
+    close(ends[1]);
+    int place = SECRETS_FD + n;
+    // The command reads as from any pipe; it stays open over call-init, which knows how many there are.
+    if (dup2(high, place) < 0 || fcntl(place, F_SETFL, 0) < 0) refuse("secrets", errno);
+    close(high);
+  }
+}
+
 // Carries out words up to `--` or the end, and answers what is behind.
 static char **carry_out(char **words) {
   while (*words != NULL) {
@@ -68,6 +104,7 @@ static char **carry_out(char **words) {
     if (strcmp(word, "--dev") == 0) tree_dev();
     else if (strcmp(word, "--proc") == 0) tree_proc();
     else if (strcmp(word, "--no-input") == 0) no_input = true;
+    else if (a != NULL && strcmp(word, "--secret") == 0) add_secret(words[1]), taken = 2;
     else if (a != NULL && strcmp(word, "--image") == 0 && a[0] == '/') tree_image(a, a), taken = 2;
     else if (b != NULL && strcmp(word, "--image-of") == 0 && a[0] == '/' && b[0] == '/') tree_image(a, b), taken = 3;
     else if (a != NULL && strcmp(word, "--scratch") == 0 && a[0] == '/') tree_scratch(a), taken = 2;
@@ -103,10 +140,12 @@ _Noreturn static void become(const struct call *call) {
 
   char **words = words_read(WORDS_FD);
   if (words == NULL) _exit(REFUSED);
+  on_words_fd = true;
   char **program = carry_out(words);
   if (*program == NULL || (*program)[0] != '/') refuse("arguments", EINVAL);
   tree_enter();
   if (no_input) take_no_input();
+  hand_over_secrets();
   standing_end();
   execve(program[0], program, environment);
   refuse("call-init", errno);

@@ -5,11 +5,12 @@ import { readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { NetAsk, NetEnd } from './egress/egress-wire.ts';
+import type { NetAsk, NetEnd, NetTurnedAway } from './egress/egress-wire.ts';
 import { refusal } from './egress/net-refusal.ts';
 import type { AgentName } from './identity/ids.ts';
 import type { SecretBinding } from './secret/binding.ts';
 import { agentWithNet, openEgressPlace, rule, type EgressPlace } from './testdata/egress-place.ts';
+import { copiesIn } from './testdata/process-memory.ts';
 import { permitFor, recordedPermit } from './testdata/egress-doubles.ts';
 import { askOn, connectTo, http, https, refusedBy, speak, tlsOver, type Refused } from './testdata/proxy-client.ts';
 
@@ -29,6 +30,8 @@ const coder = agentWithNet('coder', 30_100, [
   rule('model.test', { mode: 'tunnel' }),
 ], [key]);
 const other = agentWithNet('other', 30_101, [rule('web.test', { responseMax: 1000 })]);
+const crowd = agentWithNet('crowd', 30_104, []);
+const walled = agentWithNet('walled', 30_103, [rule('web.test', { methods: ['GET'], paths: ['/echo', '/v1/**'] }), rule('inner.test'), rule('closed.test'), rule('unsigned.test')], [{ ...key, agents: ['walled' as AgentName] }]);
 const offline = agentWithNet('offline', 30_102, null);
 
 let place: EgressPlace;
@@ -47,7 +50,7 @@ const until = async (what: () => boolean): Promise<void> => {
 };
 
 beforeAll(async () => {
-  place = await openEgressPlace([coder, other, offline]);
+  place = await openEgressPlace([coder, other, walled, crowd, offline]);
   ca = readFileSync(`${place.paths.egressTrust}/ca.pem`, 'utf8');
   worldCa = readFileSync(place.paths.egressExtraRoots, 'utf8');
   place.secrets.values.set('KEY', KEY);
@@ -56,6 +59,7 @@ afterAll(async () => place.close());
 beforeEach(() => {
   place.door.asks.length = 0;
   place.door.ends.length = 0;
+  place.door.turnedAway.length = 0;
   place.door.judge = () => ({});
   place.secrets.asks.length = 0;
   place.secrets.locked = false;
@@ -76,6 +80,14 @@ async function listening(path: string): Promise<void> {
     await sleep(10);
   }
 }
+/** What holdfastd was told of refusals that it was not asked about. */
+async function turnedAway(agent: string): Promise<readonly NetTurnedAway[]> {
+  // What another agent's connection did in the test before may be told in between.
+  const own = (): readonly NetTurnedAway[] => place.door.turnedAway.filter((told) => told.agent === agent);
+  for (let n = 0; own().length === 0 && n < 300; n += 1) await sleep(10);
+  return own();
+}
+const residentKb = (): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${place.egress().pid!}/status`, 'utf8'))![1]);
 const internalReached = (): boolean => place.world.some((line) => 'internalReached' in line);
 
 describe('an inspected request', () => {
@@ -202,12 +214,12 @@ describe('addresses (F02, F04, F06)', () => {
   });
 
   test('a redirect is an answer; where it leads is asked for like anything else', async () => {
-    const got = await http(sock(), 'http://web.test/redirect?to=http://169.254.169.254/latest/meta-data');
+    const got = await http(sock('other'), 'http://web.test/redirect?to=http://169.254.169.254/latest/meta-data');
     expect([got.status, got.headers.location]).toEqual([302, 'http://169.254.169.254/latest/meta-data']);
-    expect(refusedBy(await http(sock(), got.headers.location!))).toBe('bad_target');
+    expect(refusedBy(await http(sock('other'), got.headers.location!))).toBe('bad_target');
     expect(place.door.asks).toHaveLength(1);
-    // In the journal by its rule; no part of what was asked for.
-    expect(place.log()).toContain('"rule":"bad_target"');
+    // Told by its rule; no part of what was asked for.
+    expect(await turnedAway('other')).toMatchObject([{ agent: 'other', rule: 'bad_target', host: null, count: 1 }]);
     expect(place.log()).not.toContain('meta-data');
   });
 
@@ -318,6 +330,45 @@ test('whatever a host answers, the same process serves on', async () => {
     for (const told of await Promise.all(list.map(ask))) expect(told).toMatch(/^HTTP\/1\.1 [2-5]\d\d /);
   }), { numRuns: 12 });
   expect([place.egress().pid, place.egress().exitCode]).toEqual([pid, null]);
+});
+
+describe('what is refused here is on record', () => {
+  const withSni = async (name: string): Promise<void> => void (await tlsOver((await connectTo(sock('walled'), 'web.test:443')).socket, name, { ca }).catch(() => {}));
+  test.each<[string, () => Promise<unknown>, object]>([
+    ['bytes that are no request', () => speak(sock('walled'), 'hunter2\r\n\r\n'), { rule: 'bad_request', host: null }],
+    ['a header with two meanings', () => speak(sock('walled'), 'GET http://web.test/echo HTTP/1.1\r\nHost: web.test\r\nX-A: hunter2\0\r\n\r\n'), { rule: 'bad_request', host: null }],
+    ['CONNECT to an address inside', () => connectTo(sock('walled'), '169.254.169.254:80'), { rule: 'bad_target', host: null }],
+    ['CONNECT with another host', () => speak(sock('walled'), 'CONNECT web.test:443 HTTP/1.1\r\nHost: hunter2.test:443\r\n\r\n'), { rule: 'host_mismatch', host: 'web.test', port: 443 }],
+    ['another method', () => https(sock('walled'), 'web.test', ca, { method: 'DELETE', path: '/echo' }), { rule: 'method', host: 'web.test' }],
+    ['another path', () => https(sock('walled'), 'web.test', ca, { path: '/hunter2?hunter2=1' }), { rule: 'path', host: 'web.test' }],
+    ['a placeholder elsewhere', () => https(sock('walled'), 'web.test', ca, { path: `/echo?hunter2=${PLACEHOLDER}` }), { rule: 'placeholder', host: 'web.test' }],
+    ['a key in the clear', () => http(sock('walled'), 'http://model.test:443/echo', { headers: AUTHORIZED }), { rule: 'placeholder', host: 'model.test' }],
+    ['TLS for another name', () => withSni('other.test'), { rule: 'tls_name', host: 'web.test' }],
+    ['a question to a model that is none', () => http(sock('walled'), 'http://other.test/v1/messages', { method: 'POST', body: '{"hunter2":1}' }), { rule: 'model_body', host: 'other.test', port: 80 }],
+    ['an upgrade with a body', () => speak(sock('walled'), 'GET http://web.test/echo HTTP/1.1\r\nHost: web.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 7\r\n\r\nhunter2'), { rule: 'upgrade', host: 'web.test', port: 80 }],
+  ])('%s, before anybody was asked: told by rule and place', async (_what, act, what) => {
+    await act();
+    expect(await turnedAway('walled')).toMatchObject([{ tell: 'refused', agent: 'walled', count: 1, ...what }]);
+    expect(JSON.stringify(place.door.turnedAway)).not.toContain('hunter2');
+    expect(place.door.asks).toEqual([]);
+  });
+
+  test.each<[string, () => Promise<unknown>, Partial<NetEnd>]>([
+    ['a name that leads inside', () => https(sock('walled'), 'inner.test', ca), { how: 'refused', why: 'internal_address', address: null }],
+    ['a certificate that nobody vouches for', () => https(sock('walled'), 'unsigned.test', ca), { how: 'failed', why: 'upstream_tls' }],
+    ['a host that does not answer', () => https(sock('walled'), 'closed.test', ca), { how: 'unreachable', why: 'unreachable' }],
+    ['a name that there is not', () => http(sock('walled'), 'http://nowhere.test/'), { how: 'unreachable', why: 'name_unresolved' }],
+    ['a tunnel to a name that leads inside', () => connectTo(sock('walled'), 'meta.test:443'), { how: 'refused', why: 'internal_address' }],
+    ['a tunnel in which TLS asks for another name', async () => tlsOver((await connectTo(sock('walled'), 'other.test:443')).socket, 'web.test', { ca: worldCa }).catch(() => {}), { how: 'refused', why: 'tls_name: it asks for "web.test", not for other.test' }],
+    ['secrets that are locked', () => https(sock('walled'), 'model.test', ca, { path: '/echo', headers: AUTHORIZED }), { how: 'refused', why: 'secret_locked' }],
+    ['more bytes than were allowed', () => https(sock('walled'), 'web.test', ca, { path: '/echo' }).catch(() => {}), { how: 'quota', why: 'more than 10 bytes were sent' }],
+  ])('%s, after it was judged: the end of its intent says why', async (what, act, end) => {
+    place.secrets.locked = true;
+    if (what.startsWith('more bytes')) place.door.judge = () => ({ bytesUp: 10 });
+    await act();
+    expect((await settled(1))[0]).toMatchObject(end);
+    expect(place.door.turnedAway.filter(({ agent }) => agent === 'walled')).toEqual([]);
+  });
 });
 
 describe('a tunnel', () => {
@@ -455,6 +506,55 @@ describe('a secret', () => {
   });
 });
 
+describe('an answer to a request that carried a secret', () => {
+  test.each(['identity', ''])('passes as it is (%j), without the secret in head and body', async (coding) => {
+    const got = await https(sock(), 'model.test', ca, { path: `/coded?in=${coding}`, headers: AUTHORIZED });
+    expect([got.status, got.body, got.headers['x-said']]).toEqual([200, 'you sent Bearer [secret KEY removed]', 'Bearer [secret KEY removed]']);
+    expect(place.world.find((line) => 'asked' in line)).toMatchObject({ headers: expect.arrayContaining(['accept-encoding', 'identity', `Bearer ${KEY}`]) });
+  });
+
+  test.each(['gzip', 'deflate', 'br', 'zstd', 'x-gzip', 'GZIP', 'aes128gcm', 'identity,%20gzip', 'gzip&transfer'])('is refused when it is packed in %s, for nobody looks into it', async (coding) => {
+    // The control: without a secret it is the program's to unpack.
+    expect((await https(sock(), 'web.test', ca, { path: `/coded?in=${coding}` })).status).toBe(200);
+    const got = await https(sock(), 'model.test', ca, { path: `/coded?in=${coding}`, headers: { ...AUTHORIZED, 'Accept-Encoding': 'gzip, br' } });
+    expect([got.status, refusedBy(got)]).toEqual([502, 'response_encoding']);
+    expect(got.body).not.toContain(KEY);
+    expect((await settled(2))[1]).toMatchObject({ how: 'refused', why: 'response_encoding', status: 200 });
+  });
+
+  test('is refused at once when it is a bomb, and a model that packs its answer is charged its ceiling', async () => {
+    const before = residentKb();
+    const begun = Date.now();
+    expect(refusedBy(await https(sock(), 'model.test', ca, { path: '/bomb-with-key', headers: AUTHORIZED }))).toBe('response_encoding');
+    expect(Date.now() - begun).toBeLessThan(5_000);
+    expect(residentKb() - before).toBeLessThan(64 * 1024);
+    place.door.ends.length = 0;
+    const ask = JSON.stringify({ model: 'm', max_tokens: 7, messages: [] });
+    expect(refusedBy(await https(sock(), 'model.test', ca, { method: 'POST', path: '/coded/v1/messages', body: ask, headers: AUTHORIZED }))).toBe('response_encoding');
+    expect((await settled(1))[0]).toMatchObject({ usage: { output: 7, said: false } });
+  });
+});
+
+describe('memory of holdfast-egress', () => {
+  // Of at most 64 bytes and of more, for V8 keeps the two in different places. Each name is a value that was never asked for before.
+  test.each([['16 bytes', 'mem16-0123456789'], ['40 bytes', `mem40-${'0123456789'.repeat(4)}`.slice(0, 40)], ['200 bytes', `mem200-${'abcdefghij'.repeat(20)}`.slice(0, 200)]])('holds no copy of a value of %s, and none of its forms, after it was used', async (_what, value) => {
+    place.secrets.values.set('KEY', value);
+    try {
+      for (let n = 0; n < 20; n += 1) expect((await https(sock(), 'model.test', ca, { path: '/said-nothing', headers: AUTHORIZED, ...(n % 2 === 0 ? {} : { method: 'POST', body: 'a body behind the head' }) })).status).toBe(200);
+    } finally {
+      place.secrets.values.set('KEY', KEY);
+    }
+    expect(place.secrets.asks).toHaveLength(20);
+    expect(place.world.filter((line) => JSON.stringify(line).includes(value))).toHaveLength(20);
+    const pid = place.egress().pid!;
+    // The control: what is a string in it is found.
+    expect(copiesIn(pid, 'model.test')).toBeGreaterThan(0);
+    const bytes = Buffer.from(value);
+    const forms = { plain: value, hex: bytes.toString('hex'), base64: bytes.subarray(0, bytes.length - (bytes.length % 3)).toString('base64'), reversed: [...value].toReversed().join('') };
+    expect(Object.fromEntries(Object.entries(forms).map(([form, text]) => [form, copiesIn(pid, text)]))).toEqual({ plain: 0, hex: 0, base64: 0, reversed: 0 });
+  });
+});
+
 describe('a model', () => {
   const body = (more: object): string => JSON.stringify({ model: 'm-1', stream: true, ...more });
   test('is recognised, streamed on as it comes, and its cost read from the stream', async () => {
@@ -567,13 +667,17 @@ describe('limits (F10)', () => {
   });
 
   test('1000 tunnels of one agent: 256 stand, the others are told, and another agent is served', async () => {
-    const opened = await Promise.all(Array.from({ length: 1000 }, () => connectTo(sock(), 'other.test:443').catch(() => null)));
+    const opened = await Promise.all(Array.from({ length: 1000 }, () => connectTo(sock('crowd'), 'other.test:443').catch(() => null)));
     const standing = opened.filter((got) => got?.status === 200);
     const told = opened.filter((got) => got !== null && got.status === 429);
     expect(standing.length).toBeGreaterThan(100);
     expect(standing.length).toBeLessThanOrEqual(256);
     expect(told.length).toBeGreaterThan(500);
     expect(refusedBy(told[0]!)).toBe('too_many');
+    // On record: some, and a count of the rest.
+    const recorded = await turnedAway('crowd');
+    expect(recorded[0]).toEqual({ tell: 'refused', agent: 'crowd', rule: 'too_many', host: null, port: null, count: 1 });
+    expect(recorded.length).toBeLessThan(30);
     const begun = Date.now();
     expect((await https(sock('other'), 'web.test', ca, { path: '/' })).status).toBe(200);
     expect(Date.now() - begun).toBeLessThan(1000);
@@ -581,6 +685,64 @@ describe('limits (F10)', () => {
     await settled(standing.length + 1);
     expect((await https(sock(), 'web.test', ca)).status).toBe(200);
   });
+});
+
+describe('who is served beside an agent that takes all it can (F10)', () => {
+  /** Milliseconds of the 99th of a hundred, one request after the other, until `over`. */
+  async function p99(over: () => boolean): Promise<number> {
+    const times: number[] = [];
+    do {
+      const begun = performance.now();
+      expect((await http(sock('other'), 'http://web.test/')).status).toBe(200);
+      times.push(performance.now() - begun);
+    } while (!over());
+    return times.toSorted((a, b) => a - b)[Math.ceil(times.length * 0.99) - 1]!;
+  }
+  /** Of three: what else this machine does is not what is measured. */
+  const best = async (): Promise<number> => Math.min(await p99(rounds(200)), await p99(rounds(200)), await p99(rounds(200)));
+  const rounds = (count: number): (() => boolean) => () => (count -= 1) <= 0;
+
+  test('waits at most twice as long while it holds idle tunnels, slow requests and endless answers; and never long while it asks for 10 000 tunnels', async () => {
+    await p99(rounds(200));
+    const quiet = await best();
+    const held: { readonly destroy: () => void }[] = [];
+    let asked = 0;
+    let told = 0;
+    let flooding = true;
+    const flood = (async () => {
+      for (; asked < 10_000; asked += 100) {
+        const got = await Promise.all(Array.from({ length: 100 }, () => connectTo(sock(), 'other.test:443').catch(() => null)));
+        for (const one of got) {
+          if (one?.status === 200) held.push(one.socket);
+          if (one?.status === 429) told += 1;
+        }
+      }
+      flooding = false;
+    })();
+    const flooded = await p99(() => !flooding);
+    await flood;
+    for (let n = 0; n < 20; n += 1) {
+      // A header that never ends, a body of one byte now and then, an answer without end.
+      for (const text of ['GET http://web.test/ HTTP/1.1\r\nX-', 'POST http://web.test/count HTTP/1.1\r\nHost: web.test\r\nContent-Length: 100000\r\n\r\n', 'GET http://web.test/never?bytes=1 HTTP/1.1\r\nHost: web.test\r\n\r\n']) {
+        const socket = connect(sock('walled'));
+        socket.on('error', () => {});
+        socket.resume().write(text);
+        held.push(socket);
+        if (text.startsWith('POST')) {
+          const more = setInterval(() => socket.write('x'), 500);
+          socket.once('close', () => clearInterval(more));
+        }
+      }
+    }
+    const loaded = await best();
+    for (const one of held) one.destroy();
+    console.log(`p99 of another agent: ${quiet.toFixed(1)} ms, ${flooded.toFixed(1)} ms while 10 000 tunnels are asked for (${told} refused), ${loaded.toFixed(1)} ms while ${held.length} things are held`);
+    expect(told).toBeGreaterThan(5_000);
+    // A millisecond or two is the clock of this machine.
+    expect(loaded).toBeLessThanOrEqual(2 * quiet + 2);
+    expect(flooded).toBeLessThan(1_000);
+    await until(() => place.door.ends.length >= 256);
+  }, 120_000);
 });
 
 describe('an upgrade', () => {
@@ -597,7 +759,9 @@ describe('an upgrade', () => {
     await until(() => text.endsWith('welcomeping'));
     expect(place.door.asks[0]).toMatchObject({ path: '/chat', upgrade: 'websocket' });
     tls.end();
-    expect((await settled(1))[0]).toMatchObject({ how: 'ok', status: 101 });
+    // The end of what a test before this asked last may come in between.
+    await until(() => place.door.ends.some(({ status }) => status === 101));
+    expect(place.door.ends.find(({ status }) => status === 101)).toMatchObject({ how: 'ok', status: 101 });
 
     const second = await connectTo(sock(), 'web.test:443');
     const refused = await tlsOver(second.socket, 'web.test', { ca });

@@ -35,9 +35,9 @@ export async function main(args: readonly string[]): Promise<void> {
   publishTrust(paths, authority.pem, extraRoots);
 
   const facts = (): NetFacts => ({ receiptKey: receiptKey(paths.receiptKey), boot, now: bootMillis() });
-  const ways = openWays({ socket: paths.egressDoorSocket, facts, used: openUsedReceipts(`${paths.egressAuthority}/used`, bootMillis) });
+  const ways = openWays({ socket: paths.egressDoorSocket, facts, used: openUsedReceipts(`${paths.egressAuthority}/used`, bootMillis), log });
   const dial = dialer(trustOf(extraRoots));
-  const secretOf = secretAsker(paths.secretUseSocket);
+  const secretOf = secretAsker(paths.secretUseSocket, 'use');
   const proxy = egressProxy({ ways, dial, authority, secretOf, log });
   const accounts = root === '' ? imageAccounts('') : null;
   const own = process.getuid!();
@@ -47,6 +47,7 @@ export async function main(args: readonly string[]): Promise<void> {
     relayGid: accounts?.gidOf('hf-relay') ?? null,
     relayGroup: accounts === null ? null : relayGroup,
     serve: proxy.serve,
+    turnedAway: ways.turnedAway,
     log,
   });
 

@@ -40,6 +40,9 @@ const demo = {
   peers: { agent: `${GROUP}/agents/demo/holdfast-agent@demo.service`, remote: GROUP },
   peerLabels: { agent: 'unconfined', remote: 'unconfined' },
   callLabel: 'unconfined',
+  net: null,
+  secrets: [],
+  budget: { costPerDay: null, tokensPerHour: null },
 } as unknown as DeclaredAgent;
 
 function declare(agents: readonly DeclaredAgent[]): void {

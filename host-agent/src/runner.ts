@@ -16,6 +16,7 @@ import { pathsUnder, type Paths } from './effects/paths.ts';
 import { peerOf } from './effects/peer.ts';
 import { KEPT_MAX, printContainer, printRunResult } from './effects/run-wire.ts';
 import { openSandboxes } from './effects/sandboxes.ts';
+import { secretAsker } from './effects/secret-values.ts';
 import { parseKeys, shownLine } from './effects/shell-wire.ts';
 import { openUsedReceipts } from './effects/used-receipts.ts';
 import type { Declared, DeclaredAgent } from './config/declared.ts';
@@ -27,7 +28,8 @@ import { parseReceiptKey } from './ledger/receipt.ts';
 import { isObject } from './ledger/shape.ts';
 import { takeRoot } from './root-option.ts';
 import { IMAGES, isBeneath, RESTORE, TRANSFER, WORKSPACE } from './sandbox/bindable.ts';
-import { checkRun } from './sandbox/check-run.ts';
+import { checkRun, type Recorded } from './sandbox/check-run.ts';
+import { wipe } from './secret/values.ts';
 
 const CALLS_MAX = 8;
 
@@ -48,6 +50,8 @@ export async function main(args: readonly string[]): Promise<void> {
   const place = { programs: paths.programs, stage, label: agent.callLabel, hostOf: hostOf(agent, paths, root) };
   const sandboxes = openSandboxes(cgroupParent, true);
   const calls = new Set<() => void>();
+  /** Calls that wait for their secrets. */
+  let waiting = 0;
   const containerLabel = values.containers === true ? agent.containerLabel : null;
   if (values.containers === true && containerLabel === null) throw new Error(`cannot start: agents of type ${agent.type} can hold no containers`);
   const prepared = prepare(() => {
@@ -58,15 +62,29 @@ export async function main(args: readonly string[]): Promise<void> {
     return { used, containers };
   });
   if (!prepared.ok) log.error({ why: prepared.error }, 'no call will be run');
-  const startCall = ({ permit, stdin }: Ask, onShown: Taker): Result<RunningCall> => {
+  const secretOf = secretAsker(paths.secretCallSocket, 'read');
+  /** In the order of the plan. The launcher wipes them. */
+  const secretsOf = async (recorded: Recorded): Promise<Result<readonly Buffer[]>> => {
+    const values: Buffer[] = [];
+    for (const name of recorded.permit.plan.secrets ?? []) {
+      const answer = await secretOf(name, recorded);
+      if (answer.ok) values.push(answer.value);
+      else {
+        wipe(...values);
+        return refuse(`the secret ${name} cannot be read: ${answer.why}`);
+      }
+    }
+    return accept(values);
+  };
+  const startCall = ({ permit, stdin, secrets }: Ask & { readonly secrets: readonly Buffer[] }, onShown: Taker): Result<RunningCall> => {
     if (permit.plan.kind === 'container') return refuse('this runner runs no containers');
-    return accept(launchCall({ permit, stdin, place, sandboxes, ...(permit.plan.terminal === undefined ? {} : { onShown }) }));
+    return accept(launchCall({ permit, stdin, secrets, place, sandboxes, ...(permit.plan.terminal === undefined ? {} : { onShown }) }));
   };
 
-  const run: Run = async (request, onStart, onShown) => {
+  const run: Run = async (request, onStart, onShown, withdrawn) => {
     if (!prepared.ok) throw new Error(prepared.error);
     const { used, containers } = prepared.value;
-    if (calls.size >= CALLS_MAX) return refused('busy', `${CALLS_MAX} calls of this agent are running; wait for one to end`);
+    if (calls.size + waiting >= CALLS_MAX) return refused('busy', `${CALLS_MAX} calls of this agent are running; wait for one to end`);
     const stdin = bytesOf(request['stdin']);
     if (stdin === undefined) return refused('stdin_digest', 'the input is not base64');
     const facts = { agent: agent.name, receiptKey: receiptKey(paths.receiptKey), boot: bootId(), now: bootMillis() };
@@ -75,7 +93,19 @@ export async function main(args: readonly string[]): Promise<void> {
     const { permit, receipt } = checked;
     if (!used.use(receipt.seq, receipt.notAfter)) return refused('receipt_reused', 'this receipt has been used; every call needs its own');
     const limits = { ...permit.plan.limits, outputMax: Math.min(permit.plan.limits.outputMax, KEPT_MAX) };
-    const launch = { permit: { ...permit, plan: { ...permit.plan, limits } }, stdin };
+    let secrets: readonly Buffer[] = [];
+    // Whatever has none starts at once: a cancellation in the next line finds it.
+    if (permit.plan.secrets !== undefined) {
+      waiting += 1;
+      const values = await secretsOf(checked).finally(() => (waiting -= 1));
+      if (!values.ok) return refused('secret', values.error);
+      secrets = values.value;
+      if (withdrawn()) {
+        wipe(...secrets);
+        return refused('secret', 'it was ended before it had its secrets');
+      }
+    }
+    const launch = { permit: { ...permit, plan: { ...permit.plan, limits } }, stdin, secrets };
     const started = containers === null ? startCall(launch, onShown) : containers.launch(launch);
     if (!started.ok) return refused('sandbox', started.error);
     const call = started.value;
@@ -113,13 +143,15 @@ function prepare<T>(what: () => T): Result<T> {
   }
 }
 
-/** `onStart` is given the call, and gives back what to do when it has ended. */
-type Run = (request: JsonObject, onStart: (call: RunningCall) => () => void, onShown: Taker) => Promise<Launched>;
+/** `onStart` is given the call, and gives back what to do when it has ended. `withdrawn`: nobody wants it any more. */
+type Run = (request: JsonObject, onStart: (call: RunningCall) => () => void, onShown: Taker, withdrawn: () => boolean) => Promise<Launched>;
 type Acts = { readonly run: Run; readonly act: (name: string, what: 'logs' | 'stop') => Promise<ContainerView | null> };
 
 function serve(socket: Socket, daemonUid: number, { run, act }: Acts, log: Log): void {
   /** Calls of this connection by the id of their request. */
   const running = new Map<number, RunningCall>();
+  /** Requests that are not answered yet, and whether they were cancelled. */
+  const asked = new Map<number, { cancelled: boolean }>();
   socket.on('error', () => socket.destroy());
   const { uid } = peerOf(socket);
   // The agent and its calls have our own uid in the product: it is not enough to be us.
@@ -150,16 +182,22 @@ function serve(socket: Socket, daemonUid: number, { run, act }: Acts, log: Log):
     onViolation: (reason) => log.warn({ reason }, 'closed a connection that does not speak the protocol'),
     onValue: (value) => {
       const request = requestOf(value);
-      const again = request !== null && (request.op === 'run' || request.op === 'container') && running.has(request.id);
+      const again = request !== null && (request.op === 'run' || request.op === 'container') && asked.has(request.id);
       if (request === null || again || (request.op === 'keys' && !onKeys(request.id, request.fields))) {
         log.warn({}, 'closed a connection that sent an unknown request');
         return void socket.destroy();
       }
       // One that has ended meanwhile is answered already, or about to be.
-      if (request.op === 'cancel') return running.get(request.id)?.kill();
-      if (request.op === 'hang-up') return running.get(request.id)?.hangUp();
+      if (request.op === 'cancel' || request.op === 'hang-up') {
+        const one = asked.get(request.id);
+        if (one !== undefined) one.cancelled = true;
+        return request.op === 'cancel' ? running.get(request.id)?.kill() : running.get(request.id)?.hangUp();
+      }
       if (request.op === 'container') return void answerContainer(socket, request, act);
-      if (request.op === 'run') void answer(socket, request.id, () => run(request.fields, onStart(request.id), onShown(request.id)), log);
+      if (request.op !== 'run') return;
+      const one = { cancelled: false };
+      asked.set(request.id, one);
+      void answer(socket, request.id, () => run(request.fields, onStart(request.id), onShown(request.id), () => one.cancelled || socket.destroyed), log).finally(() => asked.delete(request.id));
     },
   });
 }
@@ -243,6 +281,6 @@ function bytesOf(value: JsonValue | undefined): Uint8Array | null | undefined {
   return bytes.toString('base64') === value ? new Uint8Array(bytes) : undefined;
 }
 
-function refused(error: 'busy' | 'stdin_digest' | 'receipt_reused' | 'sandbox', message: string): Launched {
+function refused(error: 'busy' | 'secret' | 'stdin_digest' | 'receipt_reused' | 'sandbox', message: string): Launched {
   return { ok: false, error, message };
 }

@@ -5,6 +5,7 @@ import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { copiesIn } from './testdata/process-memory.ts';
 import { PASSPHRASE, UIDS, useSecretdRole } from './testdata/secretd-role.ts';
 
 // What of secretd can be read from beside it, by somebody of the same uid (D01, D02, D04).
@@ -83,26 +84,6 @@ describe('/proc of secretd (D02)', () => {
     expect(copiesIn(pid, CANARY)).toBe(0);
   });
 });
-
-/** By root, who may. */
-function copiesIn(pid: number, text: string): number {
-  const script = `
-import re, sys
-needle = bytes.fromhex(sys.argv[2]); found = 0
-mem = open('/proc/%s/mem' % sys.argv[1], 'rb', 0)
-for line in open('/proc/%s/maps' % sys.argv[1]):
-    m = re.match(r'([0-9a-f]+)-([0-9a-f]+) r', line)
-    if not m or '[v' in line: continue
-    at, end = int(m[1], 16), int(m[2], 16)
-    while at < end:
-        size = min(end - at, 1 << 24)
-        try:
-            mem.seek(at); found += mem.read(size).count(needle)
-        except OSError: pass
-        at += size
-print(found)`;
-  return Number(execFileSync('python3', ['-c', script, String(pid), Buffer.from(text).toString('hex')]).toString());
-}
 
 describe('the process keyring (D01)', () => {
   test('of secretd is seen by nobody beside it, though the kernel counts its keys', async () => {

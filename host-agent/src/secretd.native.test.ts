@@ -172,6 +172,25 @@ describe('one use', () => {
     expect(await use()).toMatchObject({ ok: true });
   });
 
+  test('how long a refusal takes does not tell a name that is there from one that is not (D13)', async () => {
+    await prepared(VALUE);
+    await done({ op: 'set', name: 'B_KEY', agents: ['other'], forbid: null, hosts: ['api.example.com'], header: null, rotateDays: 90, expires: null }, 'value-of-b');
+    const line = box.egress();
+    const took: Record<string, number[]> = { B_KEY: [], Z_KEY: [] };
+    for (let n = 0; n < 150; n += 1) {
+      for (const [name, times] of n % 2 === 0 ? Object.entries(took) : Object.entries(took).toReversed()) {
+        const permit = box.permit({ secrets: [name] });
+        const receipt = await box.receipt(permit);
+        const begun = performance.now();
+        expect(await line.ask(name, permit, receipt)).toMatchObject({ ok: false, rule: 'not_bound' });
+        times.push(performance.now() - begun);
+      }
+    }
+    const median = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[times.length >> 1]!;
+    const [there, notThere] = [median(took['B_KEY']!), median(took['Z_KEY']!)];
+    expect(Math.max(there, notThere) / Math.min(there, notThere)).toBeLessThan(1.5);
+  });
+
   test('a receipt that was used is used after a restart too', async () => {
     await prepared(VALUE);
     const permit = box.permit();

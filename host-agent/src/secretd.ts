@@ -6,7 +6,7 @@ import type { NetFacts } from './egress/check-net-permit.ts';
 import { imageAccounts } from './effects/account-names.ts';
 import { addon } from './effects/addon.ts';
 import { bootId, bootMillis } from './effects/clock.ts';
-import { readDeclaredOperators } from './effects/declared-files.ts';
+import { readDeclaredAgents, readDeclaredOperators } from './effects/declared-files.ts';
 import { connectLedger } from './effects/ledger-client.ts';
 import { listenOn } from './effects/listen.ts';
 import { logOf, type Log } from './effects/log.ts';
@@ -20,13 +20,15 @@ import { openSecretFiles, type SecretFiles } from './effects/secret-files.ts';
 import { serveRedactions } from './effects/redact-server.ts';
 import { serveSecretRequests } from './effects/secret-requests.ts';
 import { openUsedReceipts } from './effects/used-receipts.ts';
-import type { DeclaredOperator } from './config/declared.ts';
+import type { DeclaredAgent, DeclaredOperator } from './config/declared.ts';
+import { runnerUnit } from './door/agent-units.ts';
 import { accept, refuse } from './identity/result.ts';
 import { parseReceiptKey } from './ledger/receipt.ts';
 import { onlyRoot } from './root-option.ts';
 import { bindingsOf } from './secret/access.ts';
 import { openAttempts } from './secret/attempts.ts';
 import { endGrace } from './secret/change-store.ts';
+import { serveCalls } from './secretd/call-desk.ts';
 import { openDesk, type Desk } from './secretd/operator-desk.ts';
 import { openRedactionDesk } from './secretd/redaction-desk.ts';
 import { recorder, SELF, type Record } from './secretd/record.ts';
@@ -37,7 +39,7 @@ const RETRY_MS = 1_000;
 /** Values whose grace has ended are forgotten, and a disk that did not take a change is asked again. */
 const EACH_MS = 60_000;
 
-/** holdfast-secretd: the only process that has secrets. It hands one value for one recorded permit to holdfast-egress, and to nobody else. */
+/** holdfast-secretd: the only process that has secrets. It hands one value for one recorded permit to holdfast-egress, or to the runner of a call. */
 export async function main(args: readonly string[]): Promise<void> {
   // Before there is anything to be read out of this process (D02, D04).
   addon().forbidDumps();
@@ -98,6 +100,7 @@ export async function main(args: readonly string[]): Promise<void> {
 
   const operatorServer = await listenOn('operator', paths.secretOperatorSocket);
   const useServer = await listenOn('use', paths.secretUseSocket);
+  const callServer = await listenOn('call', paths.secretCallSocket);
   const redactServer = await listenOn('redact', paths.secretRedactSocket);
   serveSecretRequests(operatorServer, {
     // Read for each connection: these are few, and a role that was taken away is gone at once.
@@ -115,6 +118,16 @@ export async function main(args: readonly string[]): Promise<void> {
     onRefused: (facts) => log.warn(facts, 'a connection to the redact socket was refused'),
   });
   serveUses(useServer, { vault, record, egressUid, facts, used, wallMs: Date.now, log });
+  serveCalls(callServer, {
+    vault, record, facts, used, wallMs: Date.now, log,
+    // Read for each connection: these are few.
+    runnerOf: async (peer) => {
+      const declared = await readDeclaredAgents(paths.declaredAgents);
+      if (!declared.ok) return null;
+      // Under a root of its own there are no units.
+      return declared.value.agents.find((agent) => agent.uid === peer.uid && (root !== '' || peer.cgroup === runnerGroup(agent)))?.name ?? null;
+    },
+  });
   void openAtStart(vault, desk, record, log);
   setInterval(() => void endGraces(vault, files, record, log).then(desk.keepAgain).catch(onFault), EACH_MS).unref();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -125,6 +138,11 @@ export async function main(args: readonly string[]): Promise<void> {
   }
   notifyReady();
   log.info({ state: vault.state(), problem: vault.problem() }, 'ready');
+}
+
+/** The agent's own program has the same uid; it is in another unit, and so are the calls. */
+function runnerGroup({ name, pack }: DeclaredAgent): string {
+  return `/agents.slice/agents-${pack}.slice/agents-${pack}-${name}.slice/${runnerUnit(name)}/main`;
 }
 
 /** With the machine's own key, where it has one; else it is on record that secrets are closed, and why (R43). */

@@ -396,6 +396,16 @@ describe('what may be spent', () => {
   });
 });
 
+test('a flood of what holdfast-egress refused is some entries and a count, whatever it says', async () => {
+  for (let n = 0; n < 500; n += 1) writeJsonLine(egress.socket, { tell: 'refused', agent: 'quiet', rule: 'bad_target', host: null, port: null, count: 3 });
+  egress.end(allowed(await egress.ask({})).permit.call);
+  await killDaemon('SIGTERM');
+  const refused = (await entries('--kind', 'net.refused', '--agent', 'quiet')).filter(({ data }) => data['rule'] === 'bad_target');
+  expect(refused.length).toBeLessThan(60);
+  expect(refused.reduce((sum, { data }) => sum + (data['count'] as number), 0)).toBe(1_500);
+  await startDaemon();
+});
+
 test('a flood of refused requests makes some entries and then counts, and others are not held up', async () => {
   const noisy = { agent: 'noisy' as never, host: 'wall.example' };
   const answers = await Promise.all(Array.from({ length: 1_000 }, () => egress.ask(noisy)));
@@ -411,6 +421,28 @@ test('a flood of refused requests makes some entries and then counts, and others
   expect(refused.length).toBeLessThan(60);
   expect(refused.reduce((sum, { data }) => sum + (data['count'] as number), 0)).toBe(1_000);
   await startDaemon();
+});
+
+test('what holdfast-egress refuses by itself is on record: as the outcome of the intent, or where there is none by its rule', async () => {
+  const { permit } = allowed(await egress.ask({}));
+  egress.end(permit.call, { how: 'refused', address: null, why: 'internal_address' });
+  expect(await outcomeOf(permit.call)).toMatchObject({ status: 'refused', why: 'internal_address', host: 'open.example' });
+  writeJsonLine(egress.socket, { tell: 'refused', agent: 'coder', rule: 'path', host: 'api.example', port: 443, count: 1 });
+  writeJsonLine(egress.socket, { tell: 'refused', agent: 'coder', rule: 'bad_request', host: null, port: null, count: 12 });
+  // Neither of these is believed: a rule that there is not, a query, an agent that nobody declared.
+  const bad = { tell: 'refused', agent: 'coder', rule: 'path', host: 'api.example', port: 443, count: 1 };
+  for (const part of [{ rule: 'hunter2' }, { host: 'api.example/?key=hunter2' }, { agent: 'hunter2' }, { path: '/hunter2' }, { count: 0 }, { port: null }]) writeJsonLine(egress.socket, { ...bad, ...part });
+  egress.end(allowed(await egress.ask({})).permit.call);
+  const own = async () => (await entries('--kind', 'net.refused')).filter(({ data }) => data['by'] === 'holdfast-egress' && data['agent'] === 'coder');
+  await until('the records', async () => (await own()).length >= 2);
+  expect((await own()).map(({ actor, data }) => ({ actor, data }))).toEqual([
+    { actor: { type: 'agent', id: 'coder' }, data: { agent: 'coder', host: 'api.example', port: 443, rule: 'path', count: 1, by: 'holdfast-egress' } },
+    { actor: { type: 'agent', id: 'coder' }, data: { agent: 'coder', host: null, port: null, rule: 'bad_request', count: 12, by: 'holdfast-egress' } },
+  ]);
+  expect(JSON.stringify(await entries())).not.toContain('hunter2');
+  const shown = (await holdfast('log', '--kind', 'net.refused')).out;
+  expect(shown).toContain('REFUSED api.example:443 before it was judged');
+  expect(shown).toMatch(/REFUSED ways out.*12.*bad_request/);
 });
 
 test('told to stop, holdfastd calls everybody back and records their ends', async () => {

@@ -37,10 +37,10 @@ it('the types: what each holds from the start, what it may be granted besides, i
   expect(table('Types')).toEqual(rows);
 });
 
-function needsOf({ needs, treeNeeds, follows }: Tool): string {
+function needsOf({ needs, moreNeeds, follows }: Tool): string {
   if (follows !== undefined) return `what \`${follows}\` needed`;
   if (needs.length === 0) return 'nothing';
-  const below = treeNeeds?.({ recursive: true }) ?? [];
+  const below = moreNeeds?.({ recursive: true }) ?? [];
   return `${code(needs)}${below.length === 0 ? '' : `; with \`recursive\` also ${code(below)}`}`;
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// docs/attacks.md names every case of hostile agents and the tests that show it: no case without a row, no title that no test has.
+// docs/attacks.md names every case of hostile agents, of secrets and of the network, and the tests that show it: no case without a row, no title that no test has.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { repository } from '../../image/host/workplace.ts';
 
-const SECTION = 'C01 C02 C04 C05 C06 C08 C09 C10 C12 C13 C14 C16 C17 C18 C20 C21 C22 C24 B12 B13 B22'.split(' ');
+const SECTION = 'C01 C02 C04 C05 C06 C08 C09 C10 C12 C13 C14 C16 C17 C18 C20 C21 C22 C24 B12 B13 B22 D01 D02 D04 D05 D06 D08 D09 D10 D12 D13 F01 F02 F04 F05 F06 F08 F09 F10 F12 F13'.split(' ');
 
 type Row = { readonly id: string; readonly tries: string; readonly heldBy: string; readonly shown: readonly (readonly [file: string, title: string])[] };
 
@@ -34,7 +34,7 @@ describe('docs/attacks.md', () => {
   it('names each test in the machine that names such a case', () => {
     const files = readdirSync(join(repository, 'tests/vm')).filter((name) => name.endsWith('.test.ts'));
     const unnamed = files.flatMap((name) => {
-      const ids = [...textOf(`tests/vm/${name}`).matchAll(/\b[BC]\d\d\b/g)].map(([id]) => id).filter((id) => SECTION.includes(id));
+      const ids = [...textOf(`tests/vm/${name}`).matchAll(/\b[BCDF]\d\d\b/g)].map(([id]) => id).filter((id) => SECTION.includes(id));
       return [...new Set(ids)].filter((id) => !rows.find((row) => row.id === id)!.shown.some(([file]) => file === `tests/vm/${name}`)).map((id) => `${name}: ${id}`);
     });
     expect(unnamed).toEqual([]);

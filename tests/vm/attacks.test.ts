@@ -214,7 +214,8 @@ describe('what is counted out of the machine itself', () => {
     const reached = (view: View) => sockets.filter((path) => !['ENOENT', 'ECONNREFUSED', 'EACCES'].includes(SEEN[view][`unix ${path}`] ?? 'unasked'));
     expect(reached('outside')).toEqual(expect.arrayContaining(['/run/systemd/private', '/run/dbus/system_bus_socket', '/run/systemd/io.systemd.ManagedOOM', '/run/holdfast/operator.sock']));
     expect(reached('outside').length).toBeGreaterThan(15);
-    for (const view of INSIDE) expect(reached(view), view).toEqual([]);
+    // Where a runner takes a secret for a call: who has taken its place is heard, and gets none without a recorded permit that names it.
+    for (const view of INSIDE) expect(reached(view), view).toEqual(view === 'runner' ? ['/run/holdfast-secret-call/call.sock'] : []);
   });
 
   it('no family of sockets but AF_UNIX, and AF_INET where a relay listens (C12)', () => {

@@ -62,7 +62,7 @@ export function entryWords(entry: Entry): EntryWords {
     case 'watch.lost':
       return told(`agents' watches do not work: ${of('why')}`, 'red');
     case 'secret.used':
-      return told(`used secret ${of('name')} for ${of('host')}`);
+      return told(data['host'] === null ? `read secret ${of('name')} in a call of ${of('tool')}` : `used secret ${of('name')} for ${of('host')}`);
     case 'secret.changed':
       return told(`secret ${of('name')}: ${of('what')}${typeof data['why'] === 'string' ? `: ${data['why']}` : ''}`, 'yellow');
     case 'secret.unlocked':
@@ -128,6 +128,7 @@ function secretsIn(value: JsonValue | undefined): string {
 function refusedWay(data: JsonObject): EntryWords {
   const rule = plain(data['rule']);
   if (data['host'] === null) return told(`REFUSED ways out${times(data['count'])} (${short(rule, 40)})`, 'red');
+  if (data['by'] === 'holdfast-egress') return told(`REFUSED ${short(wayOut(data), 40)} before it was judged${times(data['count'])} (${short(rule, 18)})`, 'red');
   const missing = words(data['missing']);
   const why = missing.length > 0 ? `needs ${short(missing.join(' and '), 32)}` : short(plain(data['remedy']), 36);
   const again = JSON.stringify([data['agent'] ?? null, data['host'], data['port'], rule, missing]);

@@ -7,7 +7,7 @@ import type { JsonObject } from '../ledger/entry.ts';
 import { parseBase64 } from '../tools/base64.ts';
 import type { FetchRequest } from '../tools/tool.ts';
 import { judgeSpending } from '../tool-call/judge-spending.ts';
-import type { FetcherPort, ToolCallPorts } from '../tool-call/ports.ts';
+import type { FetcherPort, RefusedBy, ToolCallPorts } from '../tool-call/ports.ts';
 import type { RecordedNetPermit } from '../tool-call/recorded-permit.ts';
 import { settle } from '../usage/account.ts';
 import type { WaysOutPorts } from './ways-out.ts';
@@ -17,21 +17,21 @@ export type Fetches = FetcherPort & { readonly look: () => void; readonly cutAge
 
 type Ports = Pick<WaysOutPorts, 'authorityOf' | 'accounts' | 'prices'> & Pick<ToolCallPorts, 'grants'> & {
   readonly accounts: KeptAccounts;
-  readonly send: (intent: RecordedNetPermit, request: FetchRequest, cancelled: AbortSignal) => Promise<Result<Fetched>>;
+  readonly send: (intent: RecordedNetPermit, request: FetchRequest, cancelled: AbortSignal) => Promise<Result<Fetched> & RefusedBy>;
 };
 type Running = { readonly agent: AgentName; readonly grants: readonly GrantId[]; readonly end: AbortController };
 
 export function openFetches({ authorityOf, accounts, prices, grants, send }: Ports): Fetches {
   const running = new Set<Running>();
 
-  async function fetch(intent: RecordedNetPermit, request: FetchRequest, used: readonly GrantId[], cancelled: AbortSignal): Promise<Result<JsonObject>> {
+  async function fetch(intent: RecordedNetPermit, request: FetchRequest, used: readonly GrantId[], cancelled: AbortSignal): Promise<Result<JsonObject> & RefusedBy> {
     const { agent, call } = intent;
     const authority = authorityOf(agent);
     if (authority === null) return refuse(`agent ${agent} is not served any more`);
     const account = accounts.read(agent);
     if (!account.ok) return account;
     const spending = judgeSpending({ what: 'request', host: request.host, model: null }, authority, call, account.value.account, prices(), account.value.now);
-    if (!spending.ok) return refuse(`${spending.refusal.rule}: ${spending.refusal.message}`);
+    if (!spending.ok) return { ...refuse(`${spending.refusal.rule}: ${spending.refusal.message}`), rule: spending.refusal.rule };
     accounts.replace(agent, spending.account);
     const one: Running = { agent, grants: used, end: new AbortController() };
     running.add(one);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { openTokenBucket, type TokenBucket } from '../door/token-bucket.ts';
 import { openViolationCount, type ViolationCount } from '../door/violation-count.ts';
-import type { NetAsk } from '../egress/egress-wire.ts';
+import type { NetAsk, NetTurnedAway } from '../egress/egress-wire.ts';
 import type { AgentName } from '../identity/ids.ts';
 import type { EntryDraft } from '../ledger/entry.ts';
 import type { NetRefused } from '../tool-call/judge-net.ts';
-import { netRefused, netRefusedMore } from '../tool-call/net-entries.ts';
+import { netRefused, netRefusedMore, netTurnedAway } from '../tool-call/net-entries.ts';
 
 /** An honest program that hits a wall a few times has each of them on record; of one that hammers, a count (B22). */
 const EACH = { perSecond: 0.5, burst: 40 };
@@ -15,6 +15,8 @@ export type NetRefusals = {
   readonly add: (agent: AgentName, ask: NetAsk, judged: NetRefused, now: number) => void;
   /** Without a judgement: more than may be asked at all. */
   readonly addOver: (agent: AgentName, rule: string, now: number) => void;
+  /** holdfast-egress counts too; it is not relied upon. */
+  readonly addTurnedAway: (refused: NetTurnedAway, now: number) => void;
   readonly tick: (now: number) => void;
   readonly flush: () => void;
 };
@@ -37,6 +39,11 @@ export function openNetRefusals(note: (draft: EntryDraft) => void): NetRefusals 
       else more.add(judged.refusal.rule, now);
     },
     addOver: (agent, rule, now) => of(agent, now).more.add(rule, now),
+    addTurnedAway: (refused, now) => {
+      const { each, more } = of(refused.agent, now);
+      if (each.take(now)) note(netTurnedAway(refused));
+      else more.add(refused.rule, now, refused.count);
+    },
     tick: (now) => {
       for (const { more } of agents.values()) more.tick(now);
     },

@@ -198,6 +198,12 @@ export function openWaysOut(ports: WaysOutPorts): WaysOut {
               ports.onFault(fault);
               send({ id: read.ask.id, ok: false, refusal: { rule: 'fault', message: 'A fault in Holdfast stopped it; tell an operator.', ask: null, retryAfterMs: null } });
             });
+          case 'refused': {
+            const { refused } = read;
+            // Whoever is not declared has no door there: of names that anybody could make up nothing is kept.
+            if (ports.authorityOf(refused.agent) === null) return ports.onFault(new Error(`holdfast-egress told of ${refused.agent}, which is not served`));
+            return refusals.addTurnedAway(refused, clock.now());
+          }
           case 'end':
             return ended(read.end, send);
           case 'bad':

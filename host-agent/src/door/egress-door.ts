@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ModelAsk, ModelUsage, NetAsk, NetEnd } from '../egress/egress-wire.ts';
+import type { ModelAsk, ModelUsage, NetAsk, NetEnd, NetTurnedAway } from '../egress/egress-wire.ts';
 import { isHostName } from '../egress/host-name.ts';
+import { isOwnRule } from '../egress/net-refusal.ts';
 import { parseAgentName, type CallId } from '../identity/ids.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
@@ -13,11 +14,13 @@ import { MOST } from '../usage/account.ts';
 export type EgressMessage =
   | { readonly say: 'ask'; readonly ask: NetAsk }
   | { readonly say: 'end'; readonly end: NetEnd }
+  | { readonly say: 'refused'; readonly refused: NetTurnedAway }
   | { readonly say: 'bad'; readonly id: number | null; readonly why: string };
 
 export const MOST_PATH = 2_048;
 const MOST_SECRETS = 16;
 const MOST_TOKENS = 2 ** 40;
+const MOST_TURNED_AWAY = 1e9;
 const APIS: readonly string[] = ['anthropic-messages', 'openai-chat', 'openai-responses'] satisfies readonly ModelAsk['api'][];
 const ENDINGS: readonly string[] = ['ok', 'cut', 'deadline', 'quota', 'unreachable', 'refused', 'failed'] satisfies readonly NetEnd['how'][];
 
@@ -26,6 +29,10 @@ export function parseEgressMessage(value: JsonValue): EgressMessage {
   if (value['tell'] === 'ended') {
     const end = parseEnd(value);
     return end.ok ? { say: 'end', end: end.value } : { say: 'bad', id: null, why: end.error };
+  }
+  if (value['tell'] === 'refused') {
+    const refused = parseTurnedAway(value);
+    return refused.ok ? { say: 'refused', refused: refused.value } : { say: 'bad', id: null, why: refused.error };
   }
   const id = isCount(value['id']) ? value['id'] : null;
   const ask = parseAsk(value);
@@ -82,6 +89,20 @@ function parseEnd(value: JsonObject): Result<NetEnd> {
   const usage = value['usage'] === null ? accept(null) : parseUsage(value['usage']);
   if (!usage.ok) return usage;
   return accept({ tell: 'ended', call: call as CallId, how: how as NetEnd['how'], status, bytesUp, bytesDown, address, usage: usage.value, why: why?.toWellFormed() ?? null });
+}
+
+function parseTurnedAway(value: JsonObject): Result<NetTurnedAway> {
+  const fields = checkFields(value, ['tell', 'agent', 'rule', 'host', 'port', 'count']);
+  if (!fields.ok) return fields;
+  const { rule, host, port, count } = value;
+  const agent = typeof value['agent'] === 'string' ? parseAgentName(value['agent']) : refuse('agent must be text');
+  if (!agent.ok) return agent;
+  if (typeof rule !== 'string' || !isOwnRule(rule)) return refuse('rule is none of holdfast-egress');
+  if (host !== null && !(typeof host === 'string' && isHostName(host))) return refuse('host must be a name or null');
+  if (port !== null && !(isCount(port) && port <= 65_535)) return refuse('port must be 1 to 65535 or null');
+  if ((host === null) !== (port === null)) return refuse('host and port are both there or both not');
+  if (!isCount(count) || count > MOST_TURNED_AWAY) return refuse('count must be a number of requests');
+  return accept({ tell: 'refused', agent: agent.value, rule, host, port, count });
 }
 
 function parseUsage(value: JsonValue | undefined): Result<ModelUsage> {

@@ -17,7 +17,7 @@ export type Violation =
   | 'replies not read';
 
 /** One row with a count instead of one row each: a flood must not become a flood of ledger entries (B22, E2). */
-export type ViolationCount<Why> = { add(why: Why, now: number): void; flush(): void; tick(now: number): void };
+export type ViolationCount<Why> = { add(why: Why, now: number, times?: number): void; flush(): void; tick(now: number): void };
 
 export function openViolationCount<Why = Violation>(report: (why: Why, count: number) => void, windowMs: number): ViolationCount<Why> {
   const counts = new Map<Why, number>();
@@ -27,9 +27,9 @@ export function openViolationCount<Why = Violation>(report: (why: Why, count: nu
     counts.clear();
   }
   return {
-    add(why, now) {
+    add(why, now, times = 1) {
       if (counts.size === 0) since = now;
-      counts.set(why, (counts.get(why) ?? 0) + 1);
+      counts.set(why, (counts.get(why) ?? 0) + times);
     },
     flush,
     tick(now) {

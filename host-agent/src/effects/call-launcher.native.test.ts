@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { buildNative } from '../../native/build-once.ts';
 import { writeHeader } from '../../seccomp/write-filters.ts';
 import { makeCallCgroup, prepareParent } from './call-cgroup.ts';
 import { bootMillis } from './clock.ts';
+import { openSandboxes } from './sandboxes.ts';
+import { secretVariables } from '../sandbox/secret-descriptors.ts';
+import { wipeableCopy } from '../secret/values.ts';
 import { callRig, LABEL, processes, until } from './testdata/call-rig.ts';
 
 const rig = callRig();
@@ -15,6 +19,59 @@ afterAll(rig.close);
 
 /** Whether a shell that carries this word in its command line lives anywhere on the machine. */
 const alive = (word: string): boolean => processes('sh\0', word).length > 0;
+
+describe('a call with secrets (R47)', () => {
+  const A = 'canary-of-a-0123456789';
+  const values = (...texts: readonly string[]): readonly Buffer[] => texts.map((text) => wipeableCopy(Buffer.from(text)));
+  const secrets = ['A_KEY', 'B_KEY'];
+  const env = { PATH: '/usr/bin', ...secretVariables(secrets) };
+
+  test('reads each once from its own descriptor, and nothing else shows it', async () => {
+    const given = values(A, 'second-of-b');
+    const ran = await run(['sh', '-c', 'cat <&"$HOLDFAST_SECRET_FD_A_KEY"; echo; cat <&"$HOLDFAST_SECRET_FD_B_KEY"; echo; echo again: $(cat <&5)'], { env, secrets }, null, given);
+    expect(ran).toMatchObject({ exit: { code: 0 }, stdout: `${A}\nsecond-of-b\nagain:\n`, stderr: '' });
+    // What was handed over is wiped here.
+    expect(Buffer.concat(given).every((byte) => byte === 0)).toBe(true);
+    const looked = await run(['sh', '-c', 'cat /proc/self/environ /proc/1/cmdline /proc/self/cmdline; ls -l /proc/self/fd; grep -rl canary-of-[a] /tmp /workspace /dev/shm'], { env, secrets }, null, values(A, 'second-of-b'));
+    expect(looked).toMatchObject({ stdout: expect.stringContaining('HOLDFAST_SECRET_FD_A_KEY=5') });
+    expect(looked).toMatchObject({ stdout: expect.not.stringMatching(/canary-of-a|second-of-b/) });
+    expect(looked).toMatchObject({ stdout: expect.stringMatching(/ 5 -> pipe:.*\n.* 6 -> pipe:/) });
+  });
+
+  test('that are long, and as many as there may be', async () => {
+    const names = ['A', 'B', 'C', 'D'];
+    const texts = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(8 * 1024));
+    const ran = await run(['sh', '-c', 'for fd in 5 6 7 8; do cat <&$fd; done'], { env: { PATH: '/usr/bin' }, secrets: names, outputMax: 65_536 }, null, values(...texts));
+    expect(ran).toMatchObject({ exit: { code: 0 }, stdout: texts.join('') });
+    expect(await run(['true'], { secrets: [...names, 'E'] }, null, values('1', '2', '3', '4', '5'))).toMatchObject({ error: 'sandbox', message: expect.stringContaining('secrets') });
+  });
+
+  test('in a sandbox that stood ready; the next call of its kind has none of them', async () => {
+    const ahead = openSandboxes(parent, true);
+    try {
+      for (let n = 0; n < 3; n += 1) {
+        expect(await run(['sh', '-c', 'cat <&5'], { env, secrets: ['A_KEY'], sandboxes: ahead }, null, values(A))).toMatchObject({ stdout: A });
+        await sleep(300);
+        expect(await run(['sh', '-c', 'cat <&5; ls /proc/self/fd'], { sandboxes: ahead })).toMatchObject({ stdout: expect.not.stringMatching(/canary|^[5-9]$/m) });
+        await sleep(300);
+      }
+    } finally {
+      ahead.close();
+    }
+    await until('the end of what waited', () => rig.groups().length === 0);
+  });
+
+  test('that the plan names and nobody gave: nothing is started', async () => {
+    expect(await run(['echo', 'ran'], { env, secrets: ['A_KEY'] })).toMatchObject({ error: 'sandbox', message: expect.stringContaining('secrets') });
+  });
+
+  test('are never taken from a command line, which everybody sees', async () => {
+    const group = makeCallCgroup(parent, 'secret-word', { timeoutMs: 1, memoryMax: 2 ** 28, tasksMax: 64, outputMax: 1 });
+    const launched = spawnSync(join(programs, 'call-launch'), ['--cgroup', group.path, '--stage', rig.stage, '--size', '1', '--secret', 'x'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
+    expect([launched.status, launched.output[3]?.toString()]).toEqual([125, expect.stringContaining('arguments')]);
+    expect(await group.remove()).toBe(true);
+  });
+});
 
 describe('a call', () => {
   test('gives exit code, output and errors, label, and what was observed from outside', async () => {

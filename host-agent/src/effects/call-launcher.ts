@@ -4,6 +4,7 @@ import type { RunRefusal } from '../sandbox/check-run.ts';
 import { isSameLabel } from '../sandbox/label.ts';
 import { launchWords, type Place } from '../sandbox/launch-words.ts';
 import type { Permit, RunResult } from '../sandbox/permit.ts';
+import { wipe } from '../secret/values.ts';
 import type { CallCgroup } from './call-cgroup.ts';
 import type { Taker } from './capped-output.ts';
 import { readCallReport, type CallReport } from './call-report.ts';
@@ -21,6 +22,8 @@ const TIMER_MAX = 2 ** 31 - 1;
 export type Launch = {
   readonly permit: Permit;
   readonly stdin: Uint8Array | null;
+  /** Of each of `plan.secrets`, in their order. Wiped when the kernel has them, or the call cannot start. */
+  readonly secrets?: readonly Buffer[];
   readonly place: Place;
   readonly sandboxes: Sandboxes;
   /** Of a call with a terminal: where it goes what the program shows, as it comes. */
@@ -41,14 +44,18 @@ export type RunningCall = {
 };
 
 /** Starts one call. Whatever happens, its processes and its control group are gone when `done` settles. */
-export function launchCall({ permit, stdin, place, sandboxes, onShown }: Launch): RunningCall {
+export function launchCall({ permit, stdin, secrets = [], place, sandboxes, onShown }: Launch): RunningCall {
   return followCall(permit, place.label, () => {
     const words = launchWords(permit.plan, permit.notAfter, stdin !== null, place);
-    const call = framed(words.call);
-    const sandbox = sandboxes.take(words.prepare, permit.plan.limits);
-    if (onShown !== undefined) sandbox.stdout.divert(onShown);
-    sandbox.enter(call, onShown === undefined ? stdin : 'open');
-    return sandbox;
+    try {
+      const call = framed(words.call, secrets);
+      const sandbox = sandboxes.take(words.prepare, permit.plan.limits);
+      if (onShown !== undefined) sandbox.stdout.divert(onShown);
+      sandbox.enter(call, onShown === undefined ? stdin : 'open');
+      return sandbox;
+    } finally {
+      wipe(...secrets);
+    }
   });
 }
 
@@ -153,7 +160,7 @@ function conclude(report: CallReport, seen: Seen): Launched {
 }
 
 /** Where call-init fails between its word that all stands and the command (native/call-init.c, native/exec-command.c). */
-const BEFORE_COMMAND: ReadonlySet<string> = new Set(['pipe', 'fork', 'session', 'terminal']);
+const BEFORE_COMMAND: ReadonlySet<string> = new Set(['pipe', 'fork', 'session', 'terminal', 'secrets']);
 
 function finished(label: string, exit: RunResult['exit'], deadline: boolean, report: CallReport, seen: Seen, note = ''): Launched {
   const { stdout, stderr } = seen.started;

@@ -46,7 +46,7 @@ export function openContainers({ programs, label, uid, states, images, cgroupPar
     const program = containerArgv(plan, permit.notAfter, { programs, label, uid, tree, state });
     const started = followCall(permit, label, () => {
       const podman = startSandbox(program, cgroupParent, call, groupLimits(plan.limits));
-      podman.enter('', stdin);
+      podman.enter(Buffer.alloc(0), stdin);
       return podman;
     });
     const done = started.done.then((launched) => {

@@ -105,7 +105,8 @@ function secure(socket: Socket, { host, port }: Target, secureContext: SecureCon
       tls.on('error', () => tls.destroy());
       // RFC 7301: what was not offered must not be spoken.
       if (tls.alpnProtocol !== false && tls.alpnProtocol !== 'http/1.1') return failed(new Error(`it speaks ${tls.alpnProtocol}`));
-      resolvePromise(tls);
+      // Not within OpenSSL's own call: what is written there is copied by Node until the handshake is behind it, and a key in a copy stays.
+      setImmediate(resolvePromise, tls);
     });
   });
 }

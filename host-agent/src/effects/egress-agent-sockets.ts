@@ -8,6 +8,7 @@ import { listenOn } from './listen.ts';
 import type { Log } from './log.ts';
 import { peerOf, type PeerFacts } from './peer.ts';
 import { refuseSocket } from './refuse-http.ts';
+import type { TurnedAway } from './turned-away.ts';
 
 /** A socket for each agent that has a network, as long as it is declared. */
 export type AgentSockets = { readonly follow: (agents: readonly DeclaredAgent[]) => Promise<void>; readonly close: () => void };
@@ -21,11 +22,13 @@ export type AgentSocketPorts = {
   /** Where in the tree of control groups its relay runs; null under a root of its own, where none does. */
   readonly relayGroup: ((agent: DeclaredAgent) => string) | null;
   readonly serve: (socket: Socket, agent: () => NetAgent | null) => void;
+  readonly turnedAway: TurnedAway['add'];
   readonly log: Log;
 };
 
 /** Connections of one agent at one time (F10). Node needs about 100 KB for each that is inspected. */
 const CONNECTIONS_MAX = 256;
+const TOO_MANY = refusal('too_many', `this agent has ${CONNECTIONS_MAX} connections already`, null, 1000);
 
 type Listening = { agent: DeclaredAgent; readonly server: Server; readonly sockets: Set<Socket> };
 
@@ -41,7 +44,10 @@ export function agentSockets(ports: AgentSocketPorts): AgentSockets {
       ports.log.warn({ agent: own.agent.name, why }, 'refused a connection that is not from the relay of this agent');
       return void socket.destroy();
     }
-    if (own.sockets.size >= CONNECTIONS_MAX) return refuseSocket(socket, refusal('too_many', `this agent has ${CONNECTIONS_MAX} connections already`, null, 1000));
+    if (own.sockets.size >= CONNECTIONS_MAX) {
+      ports.turnedAway(own.agent.name, TOO_MANY, null);
+      return refuseSocket(socket, TOO_MANY);
+    }
     own.sockets.add(socket);
     socket.once('close', () => own.sockets.delete(socket));
     ports.serve(socket, () => netOf(open.get(own.agent.name) === own ? own.agent : null));

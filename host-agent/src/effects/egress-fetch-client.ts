@@ -3,7 +3,9 @@ import { connect } from 'node:net';
 import { z } from 'zod';
 import { accept, refuse, type Result } from '../identity/result.ts';
 import type { JsonValue } from '../ledger/entry.ts';
+import { isOwnRule } from '../egress/net-refusal.ts';
 import type { FetchRequest } from '../tools/tool.ts';
+import type { RefusedBy } from '../tool-call/ports.ts';
 import type { RecordedNetPermit } from '../tool-call/recorded-permit.ts';
 import { atBootMillis } from './clock.ts';
 import { MAX_LINE, readJsonLines, writeJsonLine } from './json-lines.ts';
@@ -21,13 +23,13 @@ const answer = z.union([
 export type Fetched = Omit<Extract<z.infer<typeof answer>, { ok: true }>, 'ok'>;
 
 /** One request over a connection of its own: when it is closed, holdfast-egress lets go. */
-export function fetchByEgress(path: string, { permit, receipt }: RecordedNetPermit, request: FetchRequest, cancelled: AbortSignal): Promise<Result<Fetched>> {
+export function fetchByEgress(path: string, { permit, receipt }: RecordedNetPermit, request: FetchRequest, cancelled: AbortSignal): Promise<Result<Fetched> & RefusedBy> {
   return new Promise((resolve) => {
     const socket = connect(path);
     const { method, host, port, scheme, path: target, headers, body } = request;
     const letBe = atBootMillis(permit.notAfter + LATE_MS, () => finish(refuse('there was no answer in time')));
     const cancel = (): void => finish(refuse('it was ended before its answer'));
-    const finish = (result: Result<Fetched>): void => {
+    const finish = (result: Result<Fetched> & RefusedBy): void => {
       letBe();
       cancelled.removeEventListener('abort', cancel);
       socket.destroy();
@@ -40,7 +42,10 @@ export function fetchByEgress(path: string, { permit, receipt }: RecordedNetPerm
       onValue: (value) => {
         const read = answer.safeParse(value);
         if (!read.success) return finish(refuse('holdfast-egress answered something else'));
-        if (!read.data.ok) return finish(refuse(`${read.data.refusal.message} (${read.data.refusal.rule})`));
+        if (!read.data.ok) {
+          const { message, rule } = read.data.refusal;
+          return finish({ ...refuse(`${message} (${rule})`), ...(isOwnRule(rule) ? { rule } : {}) });
+        }
         const { ok: _, ...fetched } = read.data;
         finish(accept(fetched));
       },

@@ -3,9 +3,10 @@ import { request as requestUpstream, type IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { checkNetPermit, type NetFacts } from '../egress/check-net-permit.ts';
 import type { NetRefusal } from '../egress/egress-wire.ts';
-import { headerOf, keptResponseHeaders, type Header } from '../egress/headers.ts';
+import { keptResponseHeaders, type Header } from '../egress/headers.ts';
 import { modelApiOf } from '../egress/model-ask.ts';
 import { refusal } from '../egress/net-refusal.ts';
+import { packedIn, withoutSecrets } from '../egress/response-secrets.ts';
 import { readRequest, type NetAgent, type ReadRequest } from '../egress/read-request.ts';
 import type { Target } from '../egress/target.ts';
 import type { Host } from '../egress/host.ts';
@@ -13,7 +14,7 @@ import type { JsonObject, JsonValue } from '../ledger/entry.ts';
 import { checkFields, isObject } from '../ledger/shape.ts';
 import { redactor } from '../secret/redaction.ts';
 import { DialFault, type Dial } from './dial.ts';
-import { headersUpstream, secretsFor, stoppedRefusal, type CarryPorts } from './egress-request.ts';
+import { headersUpstream, packedRefusal, secretsFor, stoppedRefusal, type CarryPorts } from './egress-request.ts';
 import { Upstream } from './egress-upstream.ts';
 import { replaceInHead } from './header-secrets.ts';
 import { MAX_LINE, readJsonLines, writeJsonLine } from './json-lines.ts';
@@ -96,7 +97,7 @@ async function fetchOnce(value: JsonValue, caller: Socket, ports: FetchPorts): P
   const rawHeaders = ['Host', `${to.host}:${to.port}`, ...asked.request.headers.flat(), ...(body === null ? [] : ['Content-Length', String(body.length)])];
   const sent = { method: asked.request.method, httpVersion: '1.1', rawHeaders, url: secure ? asked.request.path : `http://${to.host}:${to.port}${asked.request.path}` };
   const read = readRequest(sent, secure ? { to, secure } : { to: null, secure }, agent);
-  if (!read.ok) return read;
+  if (!read.ok) return no(read.refusal);
   const unasked = read.value.slots.find(({ secret }) => !permit.secrets.includes(secret));
   if (unasked !== undefined) return no(refusal('placeholder', `the secret ${unasked.secret} was not asked for`));
   if (read.value.headers.upgrade !== null) return no(refusal('upgrade', 'a fetch is one request and one answer'));
@@ -135,11 +136,13 @@ function send(read: ReadRequest, body: Buffer | null, held: Parameters<typeof he
     out.once('response', (incoming) =>
       void collect(incoming, Math.min(ANSWER_MAX, read.policy.responseMax)).then(({ bytes, cut }) => {
         const kept = keptResponseHeaders(incoming.rawHeaders);
-        const coded = headerOf(kept, 'content-encoding') !== null;
-        const filter = held.length > 0 && !coded ? redactor(held.map(({ name, value }) => ({ name, value }))) : null;
+        const packed = packedIn(incoming.rawHeaders);
+        if (held.length > 0 && packed !== null) return finish(no(packedRefusal(read.to, packed)));
+        const filter = held.length > 0 ? redactor(held.map(({ name, value }) => ({ name, value }))) : null;
+        const shown = filter === null ? kept : withoutSecrets(kept, filter);
         const clean = filter === null ? bytes : Buffer.from(filter.bytes(bytes));
         filter?.wipe();
-        finish({ ok: true, status: incoming.statusCode ?? 0, headers: kept, body: clean.toString('base64'), truncated: cut });
+        finish({ ok: true, status: incoming.statusCode ?? 0, headers: shown, body: clean.toString('base64'), truncated: cut });
       }),
     );
     out.end(body ?? undefined);

@@ -7,9 +7,11 @@ import { ceilingOf, freeOfCharge } from '../egress/model-usage.ts';
 import { refusal, type OwnRule } from '../egress/net-refusal.ts';
 import type { ReadRequest } from '../egress/read-request.ts';
 import type { Target } from '../egress/target.ts';
+import { packedIn, withoutSecrets } from '../egress/response-secrets.ts';
 import { usageReader, type UsageReader } from '../egress/usage-reader.ts';
 import type { AgentName } from '../identity/ids.ts';
 import { redactor, type Redactor } from '../secret/redaction.ts';
+import { wipeableCopy } from '../secret/values.ts';
 import { DialFault } from './dial.ts';
 import type { Upstream } from './egress-upstream.ts';
 import { markFor, replaceInHead } from './header-secrets.ts';
@@ -35,7 +37,10 @@ const MAX_HEADER_BYTES = 65_536;
 /** One inspected request: judged and recorded, sent with its secrets, answered. Every way through ends in an answer or a closed connection. */
 export async function carryRequest(agent: AgentName, read: ReadRequest, request: IncomingMessage, response: ServerResponse, upstream: Upstream, ports: CarryPorts): Promise<void> {
   const body = await readModelBody(read, request, response);
-  if (!body.ok) return refuseRequest(response, body.refusal);
+  if (!body.ok) {
+    ports.ways.turnedAway(agent, body.refusal, read.to);
+    return refuseRequest(response, body.refusal);
+  }
   const opened = await ports.ways.open(askFor(agent, read, body.value));
   if (!opened.ok) return refuseRequest(response, opened.refusal);
   const { way } = opened;
@@ -76,7 +81,7 @@ function secretRefusal(name: string, { rule, why }: Extract<SecretValue, { reado
 export function headersUpstream(read: ReadRequest, held: readonly Held[], length: number | null, readable: boolean): { readonly headers: readonly Header[]; readonly marked: readonly ReturnType<typeof markFor>[] } {
   let headers = read.headers.kept;
   const marked = held.map(({ header, before, after, value }) => {
-    const one = markFor(Buffer.from(value));
+    const one = markFor(wipeableCopy(value));
     headers = headers.map(([name, text]): Header => [name, name.toLowerCase() === header ? `${before}${one.mark}${after}` : text]);
     return one;
   });
@@ -202,21 +207,22 @@ function exchange(x: Exchange): void {
       return fail('failed', refusal('upstream_failed', `${read.to.host} answered with a status that there is not`));
     }
     const kept = keptResponseHeaders(incoming.rawHeaders);
-    const coded = !/^(?:identity)?$/i.test(headerOf(kept, 'content-encoding') ?? '');
+    const packed = packedIn(incoming.rawHeaders);
     const { responseMax } = read.policy;
     const declared = Number(headerOf(kept, 'content-length') ?? 0);
     const tooLong = (): void => fail('quota', refusal('response_limit', `the answer of ${read.to.host} is longer than the ${responseMax} bytes that one may have here`));
     if (declared > responseMax && read.method !== 'HEAD') return tooLong();
     // Vendors charge nothing for what they refuse.
-    if (body !== null && status < 400) usage = usageReader(body.ask, headerOf(kept, 'content-type'), coded, parseModelAnswer);
-    // A host may say a key back to whoever sent it (an error with its own request in it).
-    const filter = held.length > 0 && !coded ? redactor(held.map(({ name, value }) => ({ name, value }))) : null;
+    if (body !== null && status < 400) usage = usageReader(body.ask, headerOf(kept, 'content-type'), packed !== null, parseModelAnswer);
+    if (held.length > 0 && packed !== null) return fail('refused', packedRefusal(read.to, packed));
+    const filter = held.length > 0 ? redactor(held.map(({ name, value }) => ({ name, value }))) : null;
     wipe(held);
     const clean = filter?.stream() ?? null;
     let bytes = 0;
-    if (!way.down(bytesOf(kept))) return;
+    if (!way.down(bytesOf(kept))) return done(filter);
+    const shown = filter === null ? kept : withoutSecrets(kept, filter);
     response.sendDate = false;
-    response.writeHead(status, (clean === null ? kept : withoutHeader(kept, 'content-length')).flat() as string[]);
+    response.writeHead(status, (clean === null ? shown : withoutHeader(shown, 'content-length')).flat() as string[]);
     response.flushHeaders();
     const give = (chunk: Uint8Array): void => {
       if (chunk.length === 0 || response.write(chunk)) return;
@@ -247,6 +253,11 @@ function exchange(x: Exchange): void {
 
 function done(filter: Redactor | null): void {
   filter?.wipe();
+}
+
+/** Asked for as it is (RFC 9110, 12.5.3), and packed all the same: a key that it says back would not be found in it. */
+export function packedRefusal({ host }: Target, packed: string): NetRefusal {
+  return refusal('response_encoding', `the answer of ${host} is packed (${packed.slice(0, 30)}) although it was asked for as it is; a secret went with the request, and no answer to that passes unread`);
 }
 
 export function stoppedRefusal({ how, why }: Stopped, { host }: Target): NetRefusal {

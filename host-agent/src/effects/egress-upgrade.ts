@@ -4,7 +4,9 @@ import type { Duplex } from 'node:stream';
 import { keptResponseHeaders } from '../egress/headers.ts';
 import { refusal } from '../egress/net-refusal.ts';
 import type { ReadRequest } from '../egress/read-request.ts';
+import { withoutSecrets } from '../egress/response-secrets.ts';
 import type { AgentName } from '../identity/ids.ts';
+import { redactor } from '../secret/redaction.ts';
 import { DialFault } from './dial.ts';
 import { askFor, headersUpstream, secretsFor, stoppedRefusal, type CarryPorts } from './egress-request.ts';
 import type { Upstream } from './egress-upstream.ts';
@@ -16,7 +18,11 @@ const UPGRADE_MS = 30_000;
 
 /** A WebSocket where it is granted (RFC 6455). From the answer on, bytes pass unread, counted and cut like a tunnel's. */
 export async function carryUpgrade(agent: AgentName, read: ReadRequest, program: Duplex, head: Buffer, upstream: Upstream, ports: CarryPorts): Promise<void> {
-  if (read.headers.chunked || (read.headers.length ?? 0) > 0) return refuseSocket(program, refusal('bad_request', 'a request for an upgrade has no body'));
+  if (read.headers.chunked || (read.headers.length ?? 0) > 0) {
+    const told = refusal('bad_request', 'a request for an upgrade has no body');
+    ports.ways.turnedAway(agent, told, read.to);
+    return refuseSocket(program, told);
+  }
   const opened = await ports.ways.open(askFor(agent, read, null));
   if (!opened.ok) return refuseSocket(program, opened.refusal);
   const { way } = opened;
@@ -26,6 +32,7 @@ export async function carryUpgrade(agent: AgentName, read: ReadRequest, program:
     return refuseSocket(program, held.refusal);
   }
   const { headers, marked } = headersUpstream(read, held.value, null, false);
+  const filter = redactor(held.value.map(({ name, value }) => ({ name, value })));
   for (const { value } of held.value) value.fill(0);
   const out = requestUpstream({
     agent: upstream, host: read.to.host, method: read.method, path: `${read.path.sent}${read.query}`, setHost: false,
@@ -38,6 +45,7 @@ export async function carryUpgrade(agent: AgentName, read: ReadRequest, program:
     clearTimeout(late);
     if (begun) return;
     begun = true;
+    filter.wipe();
     for (const { value } of marked) value.fill(0);
     const stopped = way.stopped();
     const told = stopped !== null ? stoppedRefusal(stopped, read.to) : fault instanceof DialFault ? fault.refusal : refusal('upstream_failed', `${read.to.host} did not upgrade (${fault.message})`);
@@ -57,7 +65,8 @@ export async function carryUpgrade(agent: AgentName, read: ReadRequest, program:
     clearTimeout(late);
     if (begun) return void host.destroy();
     begun = true;
-    const lines = keptResponseHeaders(answer.rawHeaders).map(([name, value]) => `${name}: ${value}\r\n`);
+    const lines = withoutSecrets(keptResponseHeaders(answer.rawHeaders), filter).map(([name, value]) => `${name}: ${value}\r\n`);
+    filter.wipe();
     program.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${lines.join('')}\r\n`, 'latin1');
     if (first.length > 0) host.unshift(first);
     if (head.length > 0) program.unshift(head);

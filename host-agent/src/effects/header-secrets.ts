@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { wipe, wipeable } from '../secret/values.ts';
 
 /**
  * A value in the head of a request, without the value ever being a string. Node's client takes headers as text; so it is given a mark that
@@ -21,18 +22,23 @@ export function replaceInHead(socket: Socket, marked: readonly MarkedValue[]): v
     const told = rest.find((word) => typeof word === 'function') as ((fault?: Error | null) => void) | undefined;
     const head = Buffer.from(chunk as string, 'latin1');
     const bytes = spliced(head, marked);
-    for (const { value } of marked) value.fill(0);
-    return socket.write(bytes, (fault) => {
-      bytes.fill(0);
+    wipe(...marked.map(({ value }) => value));
+    // By itself: with a body behind it, what encrypts would first copy both into a buffer of its own, which nobody wipes.
+    const corked = socket.writableCorked;
+    for (let n = 0; n < corked; n += 1) socket.uncork();
+    const more = socket.write(bytes, (fault) => {
+      wipe(bytes);
       told?.(fault);
     });
+    for (let n = 0; n < corked; n += 1) socket.cork();
+    return more;
   };
   own.write = replaceOnce;
 }
 
 function spliced(head: Buffer, marked: readonly MarkedValue[]): Buffer {
   const size = marked.reduce((sum, { mark, value }) => sum + value.length - mark.length, head.length);
-  const bytes = Buffer.alloc(size);
+  const bytes = wipeable(size);
   let [from, at] = [0, 0];
   const placed = marked.map((one) => ({ ...one, place: head.indexOf(one.mark) })).toSorted((a, b) => a.place - b.place);
   for (const { mark, value, place } of placed) {

@@ -13,6 +13,8 @@ export type LineAsker = {
   readonly ask: (question: JsonObject) => Promise<JsonObject | null>;
   /** False when nobody is there to be told. */
   readonly tell: (value: JsonObject) => boolean;
+  /** The same, and looks for somebody first. */
+  readonly tellAnyhow: (value: JsonObject) => Promise<boolean>;
   readonly close: () => void;
 };
 
@@ -93,6 +95,12 @@ export function lineAsker(path: string, { onTold = () => {}, onLate = () => {}, 
   return {
     ask,
     tell: (value) => open !== null && writeJsonLine(open, value),
+    tellAnyhow: async (value) => {
+      // Without waiting where it need not: whoever closes next still has it said.
+      if (open !== null && !open.destroyed) return writeJsonLine(open, value);
+      const socket = await line();
+      return socket !== null && !socket.destroyed && writeJsonLine(socket, value);
+    },
     close: () => {
       closed = true;
       // What was told last is still written.

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { NetAsk, NetEnd, NetRefusal } from '../egress/egress-wire.ts';
+import type { NetAsk, NetEnd, NetRefusal, NetTurnedAway } from '../egress/egress-wire.ts';
 import type { CheckedPermit, NetFacts } from '../egress/check-net-permit.ts';
 import { refusal } from '../egress/net-refusal.ts';
 import { readAnswer, readCut, type Allowed } from '../egress/read-answer.ts';
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
 import { isObject } from '../ledger/shape.ts';
-import { atBootMillis } from './clock.ts';
+import { atBootMillis, bootMillis } from './clock.ts';
 import { lineAsker } from './line-asker.ts';
+import type { Log } from './log.ts';
+import { openTurnedAway, type TurnedAway } from './turned-away.ts';
 import type { UsedReceipts } from './used-receipts.ts';
 
 /** How a way was stopped before what went over it had ended. */
@@ -29,6 +31,8 @@ export type Ways = {
   readonly open: (asked: Omit<NetAsk, 'id'>) => Promise<{ readonly ok: true; readonly way: OpenWay } | { readonly ok: false; readonly refusal: NetRefusal }>;
   /** What holdfastd has judged already, for `net.fetch`: it records the end itself. */
   readonly adopt: (checked: CheckedPermit) => OpenWay | null;
+  /** Refused here, and nobody was asked: the ledger has a word of it too. */
+  readonly turnedAway: TurnedAway['add'];
   readonly count: () => number;
   readonly close: () => void;
 };
@@ -37,9 +41,12 @@ export type WaysPorts = {
   readonly socket: string;
   readonly facts: () => NetFacts;
   readonly used: UsedReceipts;
+  readonly log: Log;
 };
 
-export function openWays({ socket, facts, used }: WaysPorts): Ways {
+const TICK_MS = 5_000;
+
+export function openWays({ socket, facts, used, log }: WaysPorts): Ways {
   const open = new Map<string, (how: Stopped) => void>();
   const door = lineAsker(socket, {
     onTold: (value) => {
@@ -52,6 +59,9 @@ export function openWays({ socket, facts, used }: WaysPorts): Ways {
       for (const stop of [...open.values()]) stop({ how: 'cut', why: 'holdfastd is gone' });
     },
   });
+
+  const away = openTurnedAway({ tell: (refused: NetTurnedAway) => door.tellAnyhow(refused), now: bootMillis, log });
+  const ticking = setInterval(away.tick, TICK_MS).unref();
 
   /** Allowed, and never used: holdfastd need not wait for its time to be over. */
   function decline(answer: JsonObject, why: string): void {
@@ -108,7 +118,10 @@ export function openWays({ socket, facts, used }: WaysPorts): Ways {
   return {
     open: async (asked) => {
       const answer = await door.ask(asked as unknown as JsonObject);
-      if (answer === null) return { ok: false, refusal: AWAY };
+      if (answer === null) {
+        away.add(asked.agent, AWAY, asked);
+        return { ok: false, refusal: AWAY };
+      }
       const read = readAnswer(answer, asked, facts());
       if (!read.ok) {
         decline(answer, 'the permit was not usable');
@@ -120,9 +133,12 @@ export function openWays({ socket, facts, used }: WaysPorts): Ways {
       return { ok: false, refusal: refusal('gate_unavailable', 'nothing may go out: the judge gave a receipt that was used before') };
     },
     adopt: (checked) => begin({ ...checked, limits: { bytesUp: Number.MAX_SAFE_INTEGER, bytesDown: Number.MAX_SAFE_INTEGER } }, () => {}),
+    turnedAway: away.add,
     count: () => open.size,
     close: () => {
       for (const stop of [...open.values()]) stop({ how: 'cut', why: 'holdfast-egress is stopping' });
+      clearInterval(ticking);
+      away.flush();
       door.close();
     },
   };

@@ -53,6 +53,8 @@ export function pathsUnder(root: string) {
     /** holdfast-secretd: operators speak to it themselves, holdfast-egress for a value, holdfastd and the ledger to have text redacted. */
     secretOperatorSocket: `${root}/run/holdfast-secretd/operator.sock`,
     secretUseSocket: `${root}/run/holdfast-secretd/use.sock`,
+    /** Where runners take a value for one call (`secret:read`): in a folder of its own, for it is all that they see of holdfast-secretd. */
+    secretCallSocket: `${root}/run/holdfast-secret-call/call.sock`,
     secretRedactSocket: `${root}/run/holdfast-secretd/redact.sock`,
     /** What is bound to whom, without a value: 0644, in a folder of its own that systemd makes and everybody may enter. */
     secretBindings: `${root}/run/holdfast-secrets/bindings.json`,

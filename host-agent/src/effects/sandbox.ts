@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { CallLimits } from '../sandbox/permit.ts';
+import { wipe, wipeable } from '../secret/values.ts';
 import { addon } from './addon.ts';
 import { makeCallCgroup, type CallCgroup } from './call-cgroup.ts';
 import { capOutput, type CappedOutput } from './capped-output.ts';
@@ -17,8 +18,8 @@ export type Sandbox = {
   readonly report: CappedOutput;
   /** null, or why the program could not be started. */
   readonly exited: Promise<string | null>;
-  /** Once: what the call adds, in its frame, and its input. */
-  readonly enter: (call: string, stdin: Uint8Array | null | 'open') => void;
+  /** Once: what the call adds, in its frame, which is wiped, and its input. */
+  readonly enter: (call: Buffer, stdin: Uint8Array | null | 'open') => void;
   /** The input of a call that was entered with an open one: more of it, and its end. `taken`: when the kernel has it. */
   readonly input: { readonly write: (bytes: Uint8Array, taken: () => void) => void; readonly end: () => void };
   /** Stops listening, also to one that never entered. */
@@ -59,7 +60,9 @@ export function startSandbox(prepare: readonly string[], parent: string, name: s
     report: report!,
     exited,
     enter: (call, bytes) => {
-      words.end(call);
+      words.end(call, () => wipe(call));
+      // Also where nobody took it.
+      words.once('close', () => wipe(call));
       if (bytes === null) stdin.end();
       else if (bytes !== 'open') stdin.end(bytes);
     },
@@ -76,7 +79,14 @@ function writing(fd: number): Socket {
 }
 
 /** As native/launch/words.h reads them. Throws for a zero byte within a word, which would make two of it. */
-export function framed(words: readonly string[]): string {
-  if (words.some((word) => word.includes('\0'))) throw new Error('an argument of a program cannot hold a zero byte');
-  return [String(words.length), ...words, ''].join('\0');
+export function framed(words: readonly string[], secrets: readonly Buffer[] = []): Buffer {
+  if (words.some((word) => word.includes('\0')) || secrets.some((value) => value.includes(0))) throw new Error('an argument of a program cannot hold a zero byte');
+  const option = Buffer.from('--secret\0');
+  const begin = Buffer.from(`${words.length + 2 * secrets.length}\0`);
+  const rest = Buffer.from([...words, ''].join('\0'));
+  const parts = [begin, ...secrets.flatMap((value) => [option, value, Buffer.of(0)]), rest];
+  const frame = wipeable(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) at += part.copy(frame, at);
+  return frame;
 }

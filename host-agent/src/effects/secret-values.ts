@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { connect } from 'node:net';
 import { parseStrictJson } from '../door/strict-json.ts';
-import type { CheckedPermit } from '../egress/check-net-permit.ts';
+import type { JsonValue } from '../ledger/entry.ts';
 import { isObject } from '../ledger/shape.ts';
+import { wipe, wipeable, wipeableCopy } from '../secret/values.ts';
 
 /**
- * A value for one request, from holdfast-secretd. It never becomes a string here: those cannot be wiped. The bytes are cut out of the
+ * A value for one request, or for one call, from holdfast-secretd. It never becomes a string here: those cannot be wiped. The bytes are cut out of the
  * answer before it is parsed, and the caller wipes them when they are sent.
  */
 export type SecretValue =
@@ -16,6 +17,8 @@ export type SecretValue =
 const AT_ONCE = 8;
 const ANSWER_MS = 5_000;
 const ANSWER_MAX = 128 * 1024;
+const PIECE = 16 * 1024;
+const TOO_LONG = Number.POSITIVE_INFINITY;
 const NEWLINE = 0x0a;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -23,14 +26,18 @@ const FIELD = Buffer.from('"value":"');
 const RULES = ['locked', 'not_bound', 'receipt', 'expired'] as const;
 const AWAY: SecretValue = { ok: false, rule: 'away', why: 'holdfast-secretd does not answer' };
 
-export function secretAsker(socketPath: string): (name: string, checked: CheckedPermit) => Promise<SecretValue> {
+/** `use`: holdfast-egress, for a permit of a way out. `read`: a runner, for the permit of a call. */
+type AskFor = 'use' | 'read';
+type OnRecord = { readonly permit: object; readonly receipt: object };
+
+export function secretAsker(socketPath: string, askFor: AskFor): (name: string, recorded: OnRecord) => Promise<SecretValue> {
   const waiting: (() => void)[] = [];
   let asking = 0;
-  return async (name, checked) => {
+  return async (name, recorded) => {
     if (asking >= AT_ONCE) await new Promise<void>((turn) => waiting.push(turn));
     else asking += 1;
     try {
-      return await askOnce(socketPath, name, checked);
+      return await askOnce(socketPath, { ask: askFor, name, permit: recorded.permit as JsonValue, receipt: recorded.receipt as JsonValue });
     } finally {
       const next = waiting.shift();
       if (next === undefined) asking -= 1;
@@ -39,27 +46,34 @@ export function secretAsker(socketPath: string): (name: string, checked: Checked
   };
 }
 
-function askOnce(socketPath: string, name: string, { permit, receipt }: CheckedPermit): Promise<SecretValue> {
+function askOnce(socketPath: string, question: { readonly [key: string]: JsonValue }): Promise<SecretValue> {
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
+    // One buffer for all that is read: Node would copy each piece out of a bigger one, and give that back to the system's memory as it is.
+    const piece = wipeable(PIECE);
+    const whole = wipeable(ANSWER_MAX);
     let length = 0;
-    const socket = connect(socketPath);
+    const take = (size: number): boolean => {
+      if (length + size > whole.length) {
+        length = TOO_LONG;
+        socket.destroy();
+        return false;
+      }
+      piece.copy(whole, length, 0, size);
+      piece.fill(0, 0, size);
+      length += size;
+      if (whole[length - 1] === NEWLINE) socket.destroy();
+      return true;
+    };
+    const socket = connect({ path: socketPath, onread: { buffer: piece, callback: take } });
     const late = setTimeout(() => socket.destroy(), ANSWER_MS);
     socket.on('error', () => socket.destroy());
-    socket.once('connect', () => socket.write(`${JSON.stringify({ id: 1, ask: 'use', name, permit, receipt })}\n`));
-    socket.on('data', (chunk: Buffer) => {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (chunk.at(-1) === NEWLINE || length > ANSWER_MAX) socket.destroy();
-    });
+    socket.once('connect', () => socket.write(`${JSON.stringify({ id: 1, ...question })}\n`));
     socket.once('end', () => socket.destroy());
     socket.once('close', () => {
       clearTimeout(late);
-      const line = Buffer.concat(chunks);
-      for (const chunk of chunks) chunk.fill(0);
-      const whole = line.length <= ANSWER_MAX && line.at(-1) === NEWLINE;
-      const answer = whole ? readSecretAnswer(line.subarray(0, -1)) : AWAY;
-      line.fill(0);
+      const complete = length > 0 && length !== TOO_LONG && whole[length - 1] === NEWLINE;
+      const answer = complete ? readSecretAnswer(whole.subarray(0, length - 1)) : AWAY;
+      wipe(piece, whole);
       resolve(answer);
     });
   });
@@ -91,13 +105,12 @@ function cutValue(line: Buffer): Cut | null {
   const at = line.indexOf(FIELD);
   if (at === -1) return null;
   const from = at + FIELD.length;
-  const bytes = Buffer.alloc(line.length - from);
+  const bytes = wipeable(line.length - from);
   let length = 0;
   for (let index = from; index < line.length; index += 1) {
     let byte = line[index]!;
     if (byte === QUOTE) {
-      const exact = Buffer.alloc(length);
-      bytes.copy(exact, 0, 0, length);
+      const exact = wipeableCopy(bytes.subarray(0, length));
       bytes.fill(0);
       return { from, to: index, bytes: exact };
     }

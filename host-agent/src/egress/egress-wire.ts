@@ -74,6 +74,21 @@ export type NetEnd = {
   readonly why: string | null;
 };
 
+/**
+ * What holdfast-egress refused by itself before anybody was asked: there is no permit, and no intent that this could be the outcome of.
+ * Rule, and where to if that could be read; nothing else of what the agent wrote.
+ */
+export type NetTurnedAway = {
+  readonly tell: 'refused';
+  readonly agent: AgentName;
+  /** One of `OwnRule`. */
+  readonly rule: string;
+  readonly host: string | null;
+  readonly port: number | null;
+  /** So many of one rule; then without a place. */
+  readonly count: number;
+};
+
 /** holdfastd to holdfast-egress, unasked: the authority for this has ended. */
 export type NetCut = { readonly cut: CallId; readonly why: string };
 

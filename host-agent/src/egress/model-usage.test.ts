@@ -77,6 +77,8 @@ describe('usage', () => {
     ['chat, whole', 'openai-chat', 'application/json', JSON.stringify({ usage: { prompt_tokens: 5, completion_tokens: 6 } }), { input: 5, cachedInput: 0, cacheWrite: 0, output: 6 }],
     ['responses, streamed', 'openai-responses', STREAM, responsesStream, { input: 30, cachedInput: 20, cacheWrite: 0, output: 12 }],
     ['responses, whole', 'openai-responses', 'application/json', JSON.stringify({ object: 'response', usage: { input_tokens: 8, output_tokens: 2 } }), { input: 8, cachedInput: 0, cacheWrite: 0, output: 2 }],
+    ['chat, with a cache written', 'openai-chat', 'application/json', JSON.stringify({ usage: { prompt_tokens: 100, completion_tokens: 6, prompt_tokens_details: { cached_tokens: 20, cache_write_tokens: 50 } } }), { input: 30, cachedInput: 20, cacheWrite: 50, output: 6 }],
+    ['responses, with more written than there was', 'openai-responses', 'application/json', JSON.stringify({ object: 'response', usage: { input_tokens: 8, output_tokens: 2, input_tokens_details: { cached_tokens: 3, cache_write_tokens: 500 } } }), { input: 0, cachedInput: 3, cacheWrite: 5, output: 2 }],
     ['without the last empty line', 'openai-chat', STREAM, `data: ${JSON.stringify({ usage: { prompt_tokens: 1, completion_tokens: 2 } })}`, { input: 1, cachedInput: 0, cacheWrite: 0, output: 2 }],
     ['with CRLF', 'openai-chat', STREAM, chatStream.replaceAll('\n', '\r\n'), { input: 20, cachedInput: 10, cacheWrite: 0, output: 9 }],
     ['with CR alone', 'openai-chat', STREAM, chatStream.replaceAll('\n', '\r'), { input: 20, cachedInput: 10, cacheWrite: 0, output: 9 }],

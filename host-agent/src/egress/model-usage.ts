@@ -69,17 +69,19 @@ function anthropicSaid(before: Said | null, usage: unknown, whole: boolean): Sai
 }
 
 function chatCounts(usage: unknown): Counts | null {
-  return inclusive(countOf(fieldOf(usage, 'prompt_tokens')), countOf(fieldOf(usage, 'completion_tokens')), countOf(fieldOf(fieldOf(usage, 'prompt_tokens_details'), 'cached_tokens')));
+  return inclusive(countOf(fieldOf(usage, 'prompt_tokens')), countOf(fieldOf(usage, 'completion_tokens')), fieldOf(usage, 'prompt_tokens_details'));
 }
 
 function responsesCounts(usage: unknown): Counts | null {
-  return inclusive(countOf(fieldOf(usage, 'input_tokens')), countOf(fieldOf(usage, 'output_tokens')), countOf(fieldOf(fieldOf(usage, 'input_tokens_details'), 'cached_tokens')));
+  return inclusive(countOf(fieldOf(usage, 'input_tokens')), countOf(fieldOf(usage, 'output_tokens')), fieldOf(usage, 'input_tokens_details'));
 }
 
-function inclusive(input: number | null, output: number | null, cached: number | null): Counts | null {
+/** Of its input, what was read from a cache and what was written to one are parts. Vendors that know no writes say nothing of them. */
+function inclusive(input: number | null, output: number | null, details: unknown): Counts | null {
   if (input === null || output === null) return null;
-  const cachedInput = Math.min(cached ?? 0, input);
-  return { input: input - cachedInput, cachedInput, cacheWrite: 0, output };
+  const cachedInput = Math.min(countOf(fieldOf(details, 'cached_tokens')) ?? 0, input);
+  const cacheWrite = Math.min(countOf(fieldOf(details, 'cache_write_tokens')) ?? 0, input - cachedInput);
+  return { input: input - cachedInput - cacheWrite, cachedInput, cacheWrite, output };
 }
 
 function fieldOf(value: unknown, name: string): unknown {

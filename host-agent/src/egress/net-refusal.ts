@@ -4,30 +4,37 @@ import type { NetRefusal } from './egress-wire.ts';
 // R49's one way to fail: a status, and a JSON body that says which rule refused and what the agent can ask for. Never a hang.
 
 /** What holdfast-egress refuses by itself. Other rules are holdfastd's words, and come with its answers. */
-export type OwnRule =
-  | 'bad_request'
-  | 'bad_target'
-  | 'internal_address'
-  | 'name_unresolved'
-  | 'host_mismatch'
-  | 'not_declared'
-  | 'method'
-  | 'path'
-  | 'upgrade'
-  | 'placeholder'
-  | 'model_body'
-  | 'tls_name'
-  | 'gate_unavailable'
-  | 'secret_unavailable'
-  | 'secret_locked'
-  | 'too_many'
-  | 'response_limit'
-  | 'quota'
-  | 'cut'
-  | 'deadline'
-  | 'unreachable'
-  | 'upstream_tls'
-  | 'upstream_failed';
+const OWN_RULES = [
+  'bad_request',
+  'bad_target',
+  'internal_address',
+  'name_unresolved',
+  'host_mismatch',
+  'not_declared',
+  'method',
+  'path',
+  'upgrade',
+  'placeholder',
+  'model_body',
+  'tls_name',
+  'gate_unavailable',
+  'secret_unavailable',
+  'secret_locked',
+  'too_many',
+  'response_limit',
+  'response_encoding',
+  'quota',
+  'cut',
+  'deadline',
+  'unreachable',
+  'upstream_tls',
+  'upstream_failed',
+] as const;
+export type OwnRule = (typeof OWN_RULES)[number];
+
+export function isOwnRule(text: string): text is OwnRule {
+  return OWN_RULES.some((rule) => rule === text);
+}
 
 export function refusal(rule: OwnRule, message: string, ask: string | null = null, retryAfterMs: number | null = null): NetRefusal {
   return { rule, message, ask, retryAfterMs };
@@ -41,6 +48,7 @@ export function statusOf({ rule, retryAfterMs }: NetRefusal): number {
       return 400;
     case 'upstream_failed':
     case 'upstream_tls':
+    case 'response_encoding':
     case 'name_unresolved':
       return 502;
     case 'unreachable':

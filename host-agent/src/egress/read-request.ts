@@ -32,7 +32,8 @@ export type ReadRequest = {
   readonly slots: readonly Slot[];
 };
 
-export type RequestRead = { readonly ok: true; readonly value: ReadRequest } | { readonly ok: false; readonly refusal: NetRefusal };
+/** `to`: where it would have gone, once that was understood. */
+export type RequestRead = { readonly ok: true; readonly value: ReadRequest } | { readonly ok: false; readonly refusal: NetRefusal; readonly to: Target | null };
 
 const METHOD = /^[A-Z][A-Z-]{0,23}$/;
 /** TRACE would show a program the headers that we put in (RFC 9110, 9.3.8). */
@@ -50,17 +51,17 @@ export function readRequest(sent: SentRequest, entrance: Entrance, agent: NetAge
   const to: Target = { host: asked.value.host, port: asked.value.port };
   const { host } = headers.value;
   if (host === null || !isHostHeader(host, to, entrance.secure ? HTTPS_PORT : HTTP_PORT)) {
-    return no('host_mismatch', `the Host header must name ${to.host}, where the request goes`);
+    return no('host_mismatch', `the Host header must name ${to.host}, where the request goes`, to);
   }
   const path = parseRequestPath(asked.value.path);
-  if (!path.ok) return no('bad_request', path.error);
+  if (!path.ok) return no('bad_request', path.error, to);
   const policy = policyFor(agent.net, agent.secrets, to);
   const against = whyNotAsked(to, policy, { method: sent.method, path: path.value, upgrade: headers.value.upgrade });
-  if (against !== null) return { ok: false, refusal: against };
+  if (against !== null) return { ok: false, refusal: against, to };
   const slots = slotsOf(headers.value.kept, `${asked.value.path}${asked.value.query}`, to, agent.secrets);
-  if (!slots.ok) return no('placeholder', slots.error);
+  if (!slots.ok) return no('placeholder', slots.error, to);
   // Whoever stands between could read it; an operator who binds a secret to port 80 has made a mistake.
-  if (slots.value.length > 0 && !entrance.secure) return no('placeholder', `a secret is only sent within TLS: ask for https://${to.host}`);
+  if (slots.value.length > 0 && !entrance.secure) return no('placeholder', `a secret is only sent within TLS: ask for https://${to.host}`, to);
   return { ok: true, value: { to, secure: entrance.secure, method: sent.method, path: path.value, query: asked.value.query, headers: headers.value, policy, slots: slots.value } };
 }
 
@@ -70,6 +71,6 @@ function askedOf(url: string, { to }: Entrance): Result<WebTarget> {
   return asked.ok ? accept({ ...to, ...asked.value }) : asked;
 }
 
-function no(rule: OwnRule, message: string): RequestRead {
-  return { ok: false, refusal: refusal(rule, message) };
+function no(rule: OwnRule, message: string, to: Target | null = null): RequestRead {
+  return { ok: false, refusal: refusal(rule, message), to };
 }

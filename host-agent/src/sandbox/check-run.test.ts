@@ -97,6 +97,8 @@ describe('a runner', () => {
 });
 
 describe('a permit', () => {
+  test('may name secrets for a program', () => expect(parsePermit({ ...permit, plan: { ...permit.plan, secrets: ['A_KEY', 'B_KEY'] } } as unknown as JsonValue)).toMatchObject({ ok: true, value: { plan: { secrets: ['A_KEY', 'B_KEY'] } } }));
+
   const plan = permit.plan;
   test.each<[string, JsonValue]>([
     ['an unknown field', { ...permit, extra: 1 }],
@@ -121,6 +123,13 @@ describe('a permit', () => {
     ['too many hidden places', { ...permit, plan: { ...plan, hidden: Array.from({ length: 65 }, (_, i) => `/a${i}`) } }],
     ['a limit that is no count', { ...permit, plan: { ...plan, limits: { ...plan.limits, memoryMax: -1 } } }],
     ['a digest that is none', { ...permit, stdin: { digest: 'x', size: 1 } }],
+    ['secrets that are no list', { ...permit, plan: { ...plan, secrets: 'A_KEY' } }],
+    ['no secret in the list of them', { ...permit, plan: { ...plan, secrets: [] } }],
+    ['a secret twice', { ...permit, plan: { ...plan, secrets: ['A_KEY', 'A_KEY'] } }],
+    ['a secret whose name is none', { ...permit, plan: { ...plan, secrets: ['a/b'] } }],
+    ['too many secrets', { ...permit, plan: { ...plan, secrets: ['A', 'B', 'C', 'D', 'E'] } }],
+    ['secrets for the file tool', { ...permit, plan: { ...plan, kind: 'file', argv: ['file-tool', 'read', '/a'], secrets: ['A_KEY'] } }],
+    ['secrets on a terminal', { ...permit, plan: { ...plan, terminal: { columns: 80, rows: 25 }, secrets: ['A_KEY'] } }],
     ['a list', [permit]],
   ])('with %s is refused even when it was recorded', (_, broken) => {
     expect(parsePermit(permit).ok).toBe(true);

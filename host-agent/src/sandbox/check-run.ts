@@ -17,12 +17,15 @@ export type RunRefusal =
   | 'receipt_reused'
   | 'stdin_digest'
   | 'busy'
+  | 'secret'
   | 'sandbox'
   | 'label'
   | 'filter';
 
+/** A permit as the ledger has it on record. */
+export type Recorded = { readonly permit: Permit; readonly receipt: Receipt };
 export type RunCheck =
-  | { readonly ok: true; readonly permit: Permit; readonly receipt: Receipt }
+  | ({ readonly ok: true } & Recorded)
   | { readonly ok: false; readonly error: RunRefusal; readonly message: string };
 
 /** As it came over the socket. */
@@ -42,6 +45,13 @@ export type RunnerFacts = {
  * Whether the receipt was used before is the caller's to ask, last: a receipt is used up only by a call that would otherwise run.
  */
 export function checkRun(sent: SentRun, stdin: Uint8Array | null, facts: RunnerFacts): RunCheck {
+  const checked = checkRecorded(sent, facts);
+  if (!checked.ok || isStdin(checked.permit, stdin)) return checked;
+  return refused('stdin_digest', 'the input is not the one that was recorded');
+}
+
+/** The same for who does not have the input: holdfast-secretd. */
+export function checkRecorded(sent: SentRun, facts: RunnerFacts): RunCheck {
   const receipt = parseReceipt(sent.receipt);
   if (!receipt.ok) return refused('receipt_signature', receipt.error);
   const { boot, agent, permit: digest, notAfter } = receipt.value;
@@ -55,7 +65,6 @@ export function checkRun(sent: SentRun, stdin: Uint8Array | null, facts: RunnerF
   if (permit.value.agent !== agent) return refused('receipt_agent', `the permit is for agent ${permit.value.agent}`);
   if (permit.value.notAfter !== notAfter) return refused('receipt_permit', 'permit and receipt end at different times');
   if (facts.now >= notAfter) return refused('receipt_late', 'the time this call was permitted for is over; ask again');
-  if (!isStdin(permit.value, stdin)) return refused('stdin_digest', 'the input is not the one that was recorded');
   return { ok: true, permit: permit.value, receipt: receipt.value };
 }
 

@@ -46,6 +46,7 @@ export function launchWords(plan: SandboxPlan, notAfter: number, hasInput: boole
       ['--', `${at.programs}/call-init`, '--not-after', String(notAfter), '--label', at.label],
       ['--filter', plan.kind === 'file' ? 'file-tool' : 'call'],
       plan.terminal === undefined ? [] : ['--terminal', `${plan.terminal.columns}x${plan.terminal.rows}`],
+      plan.secrets === undefined ? [] : ['--secrets', String(plan.secrets.length)],
       ['--cwd', plan.cwd],
       ['--'],
       plan.kind === 'file' ? [`${at.programs}/file-tool`, ...plan.argv.slice(1)] : plan.argv,

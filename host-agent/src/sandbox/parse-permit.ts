@@ -6,6 +6,7 @@ import { isPlainPath, whyNotBindable, WORKSPACE } from './bindable.ts';
 import { isContainerName, isImageName } from './container-name.ts';
 import { isOwnPlace, seesTooMuch } from './own-plan.ts';
 import { ROOTS } from './image-paths.ts';
+import { MOST_SECRETS, readSecretNames } from './secret-descriptors.ts';
 import type { Binding, CallLimits, ContainerAsk, Permit, SandboxPlan, TerminalSize } from './permit.ts';
 
 // The runner's own reading of what holdfastd sends. Exact: an unknown or missing field is refused, so that what was hashed into
@@ -33,7 +34,7 @@ export function parsePermit(value: JsonValue): Result<Permit> {
 
 function parsePlan(value: JsonValue, tool: string): Result<SandboxPlan> {
   const fields = ['kind', 'root', 'argv', 'cwd', 'env', 'bindings', 'hidden', 'limits'];
-  const o = exactly(value, fields) ?? exactly(value, [...fields, 'container']) ?? exactly(value, [...fields, 'terminal']);
+  const o = exactly(value, fields) ?? exactly(value, [...fields, 'container']) ?? exactly(value, [...fields, 'terminal']) ?? exactly(value, [...fields, 'secrets']);
   const kind = o?.['kind'];
   const root = ROOTS.find((known) => known === o?.['root']);
   if (o === null || (kind !== 'file' && kind !== 'process' && kind !== 'container')) return refuse('cannot read the plan: wrong fields or kind');
@@ -46,10 +47,12 @@ function parsePlan(value: JsonValue, tool: string): Result<SandboxPlan> {
   const hidden = listOf(o['hidden'], 64, (h) => textOf(h, 4095));
   const limits = parseLimits(o['limits'] ?? null);
   const terminal = o['terminal'] === undefined ? undefined : parseTerminal(o['terminal']);
+  const secrets = o['secrets'] === undefined ? undefined : parseSecrets(o['secrets']);
   if (argv === null || argv.length === 0) return refuse('cannot read the plan: argv is not a list of texts');
   if (kind === 'file' && argv[0] !== 'file-tool') return refuse('cannot read the plan: a file call runs the file tool only');
   if (cwd === null || !isPlainPath(cwd)) return refuse('cannot read the plan: cwd is not a plain absolute path');
   if (terminal === null || (terminal !== undefined && kind !== 'process')) return refuse('cannot read the plan: terminal');
+  if (secrets === null || (secrets !== undefined && kind !== 'process')) return refuse('cannot read the plan: secrets');
   if (env === null || limits === null) return refuse('cannot read the plan: env or limits');
   if (bindings === null) return refuse('cannot read the plan: bindings');
   if (hidden === null || !hidden.every(isPlainPath)) return refuse('cannot read the plan: hidden is not a list of plain absolute paths');
@@ -60,7 +63,7 @@ function parsePlan(value: JsonValue, tool: string): Result<SandboxPlan> {
   }
   if ((kind === 'container') !== (container !== undefined)) return refuse('cannot read the plan: only a container has an image and a name');
   const plan: SandboxPlan = { kind, root, argv, cwd, env, bindings, hidden, limits };
-  if (container === undefined) return accept(terminal === undefined ? plan : { ...plan, terminal });
+  if (container === undefined) return accept({ ...plan, ...(terminal === undefined ? {} : { terminal }), ...(secrets === undefined ? {} : { secrets }) });
   if (container === null) return refuse('cannot read the plan: name or image of the container');
   if (hidden.length > 0 || !bindings.every((b) => b.path === WORKSPACE)) return refuse('cannot follow the plan: a container sees the workspace at most');
   return accept({ ...plan, container });
@@ -72,6 +75,12 @@ function parseContainer(value: JsonValue | undefined): ContainerAsk | null | und
   const o = exactly(value, ['name', 'image']);
   const [name, image] = [textOf(o?.['name'], 64), textOf(o?.['image'], 71)];
   return name !== null && image !== null && isContainerName(name) && isImageName(image) ? { name, image } : null;
+}
+
+function parseSecrets(value: JsonValue): readonly string[] | null {
+  const names = listOf(value, MOST_SECRETS, (name) => textOf(name, 64));
+  const read = names === null ? null : readSecretNames(names);
+  return read?.ok === true ? read.value : null;
 }
 
 const SIDE_MAX = 1000;

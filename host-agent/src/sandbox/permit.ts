@@ -39,6 +39,8 @@ export type SandboxPlan = {
   readonly env: Readonly<Record<string, string>>;
   /** Of a program that has a terminal of its own for input, output and errors; its call stays until it ends or is ended. */
   readonly terminal?: TerminalSize;
+  /** Names of secrets that the program gets through descriptors, for this one call (`secret:read`, R47); their values are in no plan. */
+  readonly secrets?: readonly string[];
   readonly bindings: readonly Binding[];
   /** Places within what is visible over which something empty is mounted: the type's ceiling denies what lies there. */
   readonly hidden: readonly string[];

@@ -3,6 +3,7 @@ import type { Capability } from '../capability/capability.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
 import { isBeneath, parentOf, WORKSPACE, whyNotBindable } from './bindable.ts';
 import { callEnvironment } from './environment.ts';
+import { secretVariables } from './secret-descriptors.ts';
 import { byOtherNames, hideDenied, hideInImage, outermost, type Bounds } from './hide-denied.ts';
 import { planContainer } from './plan-container.ts';
 import type { Root } from './image-paths.ts';
@@ -16,7 +17,7 @@ export type CallToPlan = {
    * kind `file`: argv is `file-tool OP PATH OPTION…` with the absolute PATH that was judged; the plan adds the directory beneath
    * which it must lie. kind `process`: argv is what is executed. `env` is what the caller chose.
    */
-  readonly command: Pick<SandboxPlan, 'kind' | 'argv' | 'cwd' | 'env' | 'container' | 'terminal'>;
+  readonly command: Pick<SandboxPlan, 'kind' | 'argv' | 'cwd' | 'env' | 'container' | 'terminal' | 'secrets'>;
   /** What the agent holds now: patterns. */
   readonly held: readonly Capability[];
   /** What this call needs, each already judged to be held: resources are names, a star is a star. */
@@ -148,7 +149,8 @@ function planProcessCall({ command, held, bounds: named, root }: CallToPlan, lim
   const env = callEnvironment(command.env, home);
   if (!env.ok) return env;
   const plan: SandboxPlan = { kind: 'process', root, argv: command.argv, cwd: command.cwd, env: env.value, bindings, hidden, limits };
-  return accept(command.terminal === undefined ? plan : { ...plan, terminal: command.terminal });
+  const { terminal, secrets } = command;
+  return accept({ ...plan, ...(terminal === undefined ? {} : { terminal }), ...(secrets === undefined ? {} : { secrets, env: { ...env.value, ...secretVariables(secrets) } }) });
 }
 
 function tooMany(count: number, what: 'visible' | 'hidden'): string {

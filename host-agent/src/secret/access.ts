@@ -24,10 +24,18 @@ export function levelOf(header: StoreHeader, agent: AgentName): AccessLevel {
   return header.levels.find((said) => said.agent === agent)?.level ?? 'scoped';
 }
 
+/** For a call (`secret:read`): no host bounds it, so who may read it is all there is. */
+export function decideRead(header: StoreHeader, { name, agent }: Pick<Use, 'name' | 'agent'>, wallMs: number): UseDecision {
+  const secret = header.secrets.find((known) => known.name === name);
+  if (secret === undefined || !mayUse(header, secret, agent)) return NOT_READABLE;
+  return isExpired(secret, wallMs) ? expired(secret) : { ok: true, secret };
+}
+
 export type Use = { readonly name: string; readonly agent: AgentName; readonly host: string; readonly port: number };
 /** `not_bound` says the same of a secret that does not exist and of one that is somebody else's: names cannot be tried out (D13). */
 export type UseDecision = { readonly ok: true; readonly secret: SecretRecord } | { readonly ok: false; readonly rule: 'not_bound' | 'expired'; readonly why: string };
 
+const NOT_READABLE = { ok: false, rule: 'not_bound', why: 'no secret of this name is bound to this agent' } as const;
 const NOT_BOUND = { ok: false, rule: 'not_bound', why: 'no secret of this name is bound to this agent and this host' } as const;
 
 /** `wallMs` is for expiry alone, which is a date. Every time limit of a permit is on the boot clock. */
@@ -35,8 +43,11 @@ export function decideUse(header: StoreHeader, use: Use, wallMs: number): UseDec
   const secret = header.secrets.find(({ name }) => name === use.name);
   if (secret === undefined || !mayUse(header, secret, use.agent)) return NOT_BOUND;
   if (!secret.hosts.some(({ host, port }) => host === use.host && port === use.port)) return NOT_BOUND;
-  if (isExpired(secret, wallMs)) return { ok: false, rule: 'expired', why: `this secret expired at ${secret.expires}; an operator can put a new value: holdfast secret rotate ${secret.name}` };
-  return { ok: true, secret };
+  return isExpired(secret, wallMs) ? expired(secret) : { ok: true, secret };
+}
+
+function expired(secret: SecretRecord): UseDecision {
+  return { ok: false, rule: 'expired', why: `this secret expired at ${secret.expires}; an operator can put a new value: holdfast secret rotate ${secret.name}` };
 }
 
 export function isExpired(secret: SecretRecord, wallMs: number): boolean {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { wipe, wipeable, wipeableCopy } from './values.ts';
 
 /** Below this a value is part of ordinary text: `abc` would be removed from every page, and the marks would say what it is. */
 export const MIN_SECRET_BYTES = 8;
@@ -8,21 +9,31 @@ const SPACES: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0d, 0x20]);
 /**
  * What is looked for of one secret, in the text as it is and in each reading of it (`readings.ts`): itself, reversed, without its white
  * space, in hex, and in base64 wherever it begins in the encoded bytes. Case and base64url need no form of their own (`phrase-finder.ts`).
+ * All but the first, which is `secret` itself, are the caller's to wipe.
  */
 export function formsOf(secret: Uint8Array): readonly Uint8Array[] {
-  const bare = secret.filter((byte) => !SPACES.has(byte));
   return [
     secret,
     reversed(secret),
-    ...(bare.length < secret.length && bare.length >= MIN_SECRET_BYTES ? [bare] : []),
+    ...withoutSpaces(secret),
     hex(secret),
     ...[0, 1, 2].flatMap((offset) => base64Parts(secret, offset)),
   ];
 }
 
+/** None where it has no space, or too little else. */
+function withoutSpaces(secret: Uint8Array): readonly Uint8Array[] {
+  const length = secret.reduce((count, byte) => (SPACES.has(byte) ? count : count + 1), 0);
+  if (length === secret.length || length < MIN_SECRET_BYTES) return [];
+  const bare = wipeable(length);
+  let at = 0;
+  for (const byte of secret) if (!SPACES.has(byte)) bare[at++] = byte;
+  return [bare];
+}
+
 function hex(bytes: Uint8Array): Uint8Array {
   const digits = '0123456789abcdef';
-  const out = new Uint8Array(bytes.length * 2);
+  const out = wipeable(bytes.length * 2);
   bytes.forEach((byte, at) => {
     out[at * 2] = digits.charCodeAt(byte >> 4);
     out[at * 2 + 1] = digits.charCodeAt(byte & 15);
@@ -32,7 +43,7 @@ function hex(bytes: Uint8Array): Uint8Array {
 
 /** By characters where it is text, as `rev` does it. */
 function reversed(bytes: Uint8Array): Uint8Array {
-  const out = new Uint8Array(bytes.length);
+  const out = wipeable(bytes.length);
   let to = bytes.length;
   for (let from = 0; from < bytes.length; ) {
     let end = from + 1;
@@ -55,7 +66,9 @@ function base64Parts(secret: Uint8Array, offset: number): readonly Uint8Array[] 
   const encoded = base64(secret, offset);
   const whole = Math.ceil(bits / 6);
   const ends = [...new Set([sure, whole, encoded.length])];
-  return ends.map((end) => encoded.slice(begin, end));
+  const parts = ends.map((end) => wipeableCopy(encoded.subarray(begin, end)));
+  wipe(encoded);
+  return parts;
 }
 
 const DIGITS = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
@@ -63,7 +76,7 @@ const DIGITS = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklm
 function base64(secret: Uint8Array, offset: number): Uint8Array {
   const length = offset + secret.length;
   const byteAt = (at: number): number => (at < offset ? 0 : (secret[at - offset] ?? 0));
-  const out = new Uint8Array(Math.ceil(length / 3) * 4).fill(0x3d);
+  const out = wipeable(Math.ceil(length / 3) * 4).fill(0x3d);
   for (let bit = 0, at = 0; bit < length * 8; bit += 6, at += 1) {
     const pair = (byteAt(bit >> 3) << 8) | byteAt((bit >> 3) + 1);
     out[at] = DIGITS[(pair >> (10 - (bit & 7))) & 63]!;

@@ -46,6 +46,13 @@ export function wipeable(length: number): Buffer {
   return Buffer.from(new ArrayBuffer(length));
 }
 
+/** A copy, made so that it can be wiped. */
+export function wipeableCopy(bytes: Uint8Array): Buffer {
+  const copy = wipeable(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
 export function wipe(...buffers: readonly (Uint8Array | null | undefined)[]): void {
   for (const buffer of buffers) buffer?.fill(0);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Server, Socket } from 'node:net';
 import { checkNetPermit, type CheckedPermit, type NetFacts } from '../egress/check-net-permit.ts';
-import type { SecretAnswer } from '../egress/egress-wire.ts';
 import { MAX_LINE, readJsonLines, writeJsonLine } from '../effects/json-lines.ts';
 import type { Log } from '../effects/log.ts';
 import { peerOf } from '../effects/peer.ts';
@@ -10,6 +9,7 @@ import { accept, refuse, type Result } from '../identity/result.ts';
 import type { JsonValue } from '../ledger/entry.ts';
 import { checkFields, isCount, isObject } from '../ledger/shape.ts';
 import { decideUse } from '../secret/access.ts';
+import { locked, refused, writeValue, type Handed } from './handing-out.ts';
 import type { Record } from './record.ts';
 import type { Vault } from './vault.ts';
 
@@ -25,7 +25,6 @@ export type UsePorts = {
   readonly log: Log;
 };
 
-type Refusal = Extract<SecretAnswer, { ok: false }>;
 type Use = { readonly id: number; readonly name: string; readonly checked: CheckedPermit };
 
 const MOST_CONNECTIONS = 16;
@@ -61,8 +60,6 @@ async function answer(socket: Socket, value: JsonValue, ports: UsePorts): Promis
   }
 }
 
-type Handed = { readonly ok: true; readonly value: Buffer } | Refusal;
-
 async function handOut(id: number, value: JsonValue, ports: UsePorts): Promise<Handed> {
   const { vault, used, record } = ports;
   if (vault.state() !== 'open') return locked(id, vault);
@@ -95,30 +92,6 @@ function parseAsk(id: number, value: JsonValue, facts: NetFacts): Result<Use> {
   const checked = checkNetPermit({ permit: permit ?? null, receipt: receipt ?? null }, facts);
   if (!checked.ok) return checked;
   return checked.value.permit.secrets.length > MOST_SECRETS ? refuse('the permit names too many secrets') : accept({ id, name, checked: checked.value });
-}
-
-function locked(id: number, vault: Vault): Refusal {
-  const command = vault.state() === 'absent' ? 'holdfast secret init' : vault.state() === 'damaged' ? 'holdfast secret status' : 'holdfast secret unlock';
-  return refused(id, 'locked', `the secrets of this machine are ${vault.state() === 'open' ? 'locked' : vault.state()}; an operator can help: ${command}`);
-}
-
-function refused(id: number, rule: Refusal['rule'], why: string): Refusal {
-  return { id, ok: false, rule, why };
-}
-
-/** The line as bytes, wiped once the kernel has it: JSON.stringify would leave the value in a string, which stays where it is until it is overwritten by chance. */
-function writeValue(socket: Socket, id: number, value: Buffer): void {
-  const line = Buffer.alloc(64 + 2 * value.length);
-  let at = line.write(`{"id":${id},"ok":true,"value":"`, 'latin1');
-  for (const byte of value) {
-    // Of printable ASCII, which values are made of, JSON escapes these two alone.
-    if (byte === 0x22 || byte === 0x5c) line[at++] = 0x5c;
-    line[at++] = byte;
-  }
-  at += line.write('"}\n', at, 'latin1');
-  value.fill(0);
-  if (socket.destroyed || !socket.writable) return void line.fill(0);
-  socket.write(line.subarray(0, at), () => line.fill(0));
 }
 
 function uidOf(socket: Socket): number | null {

@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { bootMillis } from '../effects/clock.ts';
 import { readJsonLines, writeJsonLine } from '../effects/json-lines.ts';
 import type { LedgerClient } from '../effects/ledger-client.ts';
-import type { NetAnswer, NetAsk, NetEnd, NetRefusal, SecretAsk } from '../egress/egress-wire.ts';
+import type { NetAnswer, NetAsk, NetEnd, NetRefusal, NetTurnedAway, SecretAsk } from '../egress/egress-wire.ts';
 import { netPermitDigest, type NetPermit } from '../egress/net-permit.ts';
 import type { CallId } from '../identity/ids.ts';
 import type { JsonValue } from '../ledger/entry.ts';
@@ -17,6 +17,7 @@ export type Judgement = { readonly bytesUp?: number; readonly bytesDown?: number
 export type DoorDouble = {
   readonly asks: NetAsk[];
   readonly ends: NetEnd[];
+  readonly turnedAway: NetTurnedAway[];
   readonly permits: NetPermit[];
   judge: (ask: NetAsk) => Judgement;
   readonly cut: (call: string, why: string) => void;
@@ -45,6 +46,7 @@ export function doorDouble(path: string, ledger: () => LedgerClient): DoorDouble
   const double: DoorDouble = {
     asks: [],
     ends: [],
+    turnedAway: [],
     permits: [],
     judge: () => ({}),
     cut: (call, why) => {
@@ -65,8 +67,8 @@ export function doorDouble(path: string, ledger: () => LedgerClient): DoorDouble
       maxBytes: 1024 * 1024,
       onViolation: () => {},
       onValue: (value) => {
-        const said = value as unknown as NetAsk | NetEnd;
-        if ('tell' in said) return void double.ends.push(said);
+        const said = value as unknown as NetAsk | NetEnd | NetTurnedAway;
+        if ('tell' in said) return void (said.tell === 'refused' ? double.turnedAway.push(said) : double.ends.push(said));
         double.asks.push(said);
         void answerTo(said).then((answer) => writeJsonLine(socket, answer as unknown as JsonValue));
       },

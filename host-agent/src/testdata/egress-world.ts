@@ -7,6 +7,7 @@ import { createServer as createHttps } from 'node:https';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer as createTcp, type Socket } from 'node:net';
 import { createServer as createTls } from 'node:tls';
+import { brotliCompressSync, createGzip, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { openAuthority } from '../effects/egress-authority.ts';
 import type { Host } from '../egress/host.ts';
 import { anthropicStream, chatStream } from './model-answers.ts';
@@ -99,6 +100,27 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
         const key = request.headers.authorization ?? '';
         response.write(`you sent ${key.slice(0, 12)}`);
         return void setTimeout(() => response.end(`${key.slice(12)} and in base64 ${Buffer.from(key).toString('base64')}.`), 50);
+      }
+      case '/coded/v1/messages':
+        return void response.writeHead(200, { 'Content-Encoding': 'gzip', 'Content-Type': 'application/json' }).end(gzipSync('{}'));
+      case '/coded': {
+        const coding = url.searchParams.get('in')!;
+        const packers: Record<string, (text: Buffer) => Buffer> = { gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync, zstd: zstdCompressSync };
+        const said = Buffer.from(`you sent ${request.headers.authorization}`);
+        const packed = packers[coding]?.(said) ?? said;
+        if (!url.searchParams.has('transfer')) return void response.writeHead(200, { 'Content-Encoding': coding, 'X-Said': request.headers.authorization ?? '' }).end(packed);
+        // As no server of Node's would say it.
+        request.socket.write(`HTTP/1.1 200 OK\r\nTransfer-Encoding: ${coding}, chunked\r\nConnection: close\r\n\r\n${packed.length.toString(16)}\r\n`);
+        request.socket.write(packed);
+        return void request.socket.end('\r\n0\r\n\r\n');
+      }
+      case '/bomb-with-key': {
+        const zeros = Buffer.alloc(1024 * 1024);
+        const pack = createGzip();
+        response.writeHead(200, { 'Content-Encoding': 'gzip' });
+        pack.pipe(response);
+        for (let n = 0; n < 512; n += 1) pack.write(zeros);
+        return void pack.end();
       }
       case '/hang':
         return;

@@ -11,10 +11,13 @@ import { bootMillis } from '../effects/clock.ts';
 import { askSecretd, type SecretAsked } from '../effects/secret-client.ts';
 import type { Paths } from '../effects/paths.ts';
 import type { SecretAnswer } from '../egress/egress-wire.ts';
-import { netPermitDigest, type NetPermit } from '../egress/net-permit.ts';
+import type { NetPermit } from '../egress/net-permit.ts';
 import type { AgentName, CallId } from '../identity/ids.ts';
-import type { Entry } from '../ledger/entry.ts';
+import { sha256Hex } from '../ledger/digest.ts';
+import { canonicalJson } from '../ledger/encode.ts';
+import type { Entry, JsonValue } from '../ledger/entry.ts';
 import type { Receipt } from '../ledger/receipt.ts';
+import type { Permit } from '../sandbox/permit.ts';
 import type { SecretRequest } from '../secret/operator-wire.ts';
 import { entryOf, everything, useLedgerRole, type LedgerRole } from './ledger-role.ts';
 
@@ -46,12 +49,13 @@ export type SecretdRole = {
   /** Before the first start, for more keys than a user of this machine may have. */
   readonly withManyKeys: () => Promise<void>;
   readonly permit: (change?: Partial<NetPermit>) => NetPermit;
-  readonly receipt: (permit: NetPermit) => Promise<Receipt>;
+  readonly receipt: (permit: NetPermit | Permit) => Promise<Receipt>;
   readonly egress: (uid?: number) => UseLine;
   readonly use: (change?: Partial<NetPermit>, name?: string) => Promise<SecretAnswer>;
   readonly entries: (kind: string) => Promise<readonly Entry[]>;
   /** What it said on standard error. */
   readonly said: () => string;
+  readonly role: () => ChildProcess;
 };
 
 export type UseLine = { readonly ask: (name: string, permit: unknown, receipt: unknown) => Promise<SecretAnswer>; readonly close: () => void };
@@ -85,7 +89,7 @@ export function useSecretdRole(): SecretdRole {
     const root = rootOf();
     chmodSync(root, 0o755);
     for (const folder of ['etc', 'disk', 'run/holdfast/declared', 'run/credentials/secretd']) mkdirSync(`${root}/${folder}`, { recursive: true, mode: 0o755 });
-    for (const folder of ['holdfast-secretd', 'holdfast-secrets', 'holdfast-secret', 'holdfast-secret-store/in', 'holdfast-secret-store/out']) {
+    for (const folder of ['holdfast-secretd', 'holdfast-secret-call', 'holdfast-secrets', 'holdfast-secret', 'holdfast-secret-store/in', 'holdfast-secret-store/out']) {
       mkdirSync(`${root}/run/${folder}`, { recursive: true, mode: 0o755 });
       chownSync(`${root}/run/${folder}`, UIDS.secret, UIDS.secret);
     }
@@ -160,7 +164,7 @@ export function useSecretdRole(): SecretdRole {
       started.once('exit', () => reject(new Error(`secretd did not start: ${said}`)));
     });
     // As the socket units have them: the folder and the file let these in.
-    for (const socket of [paths().secretOperatorSocket, paths().secretUseSocket, paths().secretRedactSocket]) chmodSync(socket, 0o666);
+    for (const socket of [paths().secretOperatorSocket, paths().secretUseSocket, paths().secretRedactSocket, paths().secretCallSocket]) chmodSync(socket, 0o666);
     return started;
   };
 
@@ -201,8 +205,8 @@ export function useSecretdRole(): SecretdRole {
     return () => (made ??= ledger.client());
   })();
 
-  async function receipt(of: NetPermit): Promise<Receipt> {
-    const digest = netPermitDigest(of);
+  async function receipt(of: NetPermit | Permit): Promise<Receipt> {
+    const digest = sha256Hex(canonicalJson(of as unknown as JsonValue));
     const draft = { kind: 'call.intent', actor: { type: 'system', id: 'holdfastd' }, trace: null, span: null, data: { agent: of.agent, permit_digest: digest, not_after: of.notAfter } } as const;
     const written = await asUid(who.daemon, () => writer().append(draft, { digest, agent: of.agent, notAfter: of.notAfter }));
     if (!written.ok || written.value.receipt === null) throw new Error('no receipt');
@@ -225,7 +229,7 @@ export function useSecretdRole(): SecretdRole {
     return all.filter((entry) => entry.kind === kind);
   }
 
-  return { ledger, paths, disk, start, kill, withManyKeys, keeping: (next) => void (how = next), ask, done, prepared, permit, receipt, egress, use, entries, said: () => said };
+  return { ledger, paths, disk, start, kill, withManyKeys, keeping: (next) => void (how = next), ask, done, prepared, permit, receipt, egress, use, entries, said: () => said, role: () => role! };
 }
 
 function useLine(socket: Socket): UseLine {

@@ -7,7 +7,7 @@ import type { Observed, RunResult } from '../sandbox/permit.ts';
 import type { ToolReply } from '../tools/tool.ts';
 import { grantRequested } from './entries.ts';
 import type { Act, Allowed } from './judge-call.ts';
-import type { Appended, ToolCallPorts } from './ports.ts';
+import type { Appended, RefusedBy, ToolCallPorts } from './ports.ts';
 import { recordedIntent, recordedNetPermit, recordedPermit, type RecordedIntent, type RecordedPermit } from './recorded-permit.ts';
 import { failedReply, notStartedReply } from './replies.ts';
 import { ofShell } from './shell-outcome.ts';
@@ -134,9 +134,9 @@ function ofChange(judged: Allowed, seen: Result<JsonObject>): Outcome {
 }
 
 /** An answer that says no is an answer: what was asked for was done. */
-function ofFetch(judged: Allowed, seen: Result<JsonObject>): Outcome {
+function ofFetch(judged: Allowed, seen: Result<JsonObject> & RefusedBy): Outcome {
   const outcome = ofSight(judged, seen);
-  if (!seen.ok) return outcome;
+  if (!seen.ok) return seen.rule === undefined ? outcome : { ...outcome, observed: { by: 'egress', refused: seen.rule } };
   const { status, sent, received } = seen.value;
   return { ...outcome, observed: { by: 'egress', http_status: status!, bytes_up: sent!, bytes_down: received! } };
 }

@@ -50,6 +50,14 @@ test.each<[string, string, object, object]>([
   expect(events.slice(3)).toEqual(['call.refused']);
 });
 
+test('one that holdfast-egress refuses has the rule in its outcome, and nothing else of its words', async () => {
+  const { fetch, kept, world: made } = world();
+  made.onFetch = async () => ({ ...refuse('a.example leads to an address that is not public: loopback (internal_address)'), rule: 'internal_address' });
+  expect(await fetch('https://a.example/?key=hunter2')).toMatchObject({ isError: true, text: expect.stringContaining('loopback') });
+  expect(kept.at(-1)).toMatchObject({ kind: 'call.outcome', data: { status: 'failed', observed: { by: 'egress', refused: 'internal_address' } } });
+  expect(JSON.stringify(kept)).not.toContain('hunter2');
+});
+
 test('one that cannot be made is an outcome that says why', async () => {
   const { fetch, kept, world: made } = world();
   made.onFetch = async () => refuse('quota.bytes: it is spent');

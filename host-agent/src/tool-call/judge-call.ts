@@ -88,7 +88,7 @@ function judge(call: ToolCall, ports: ToolCallPorts, seen: Seen): Judged {
   if (!taken.ok) return malformed(seen, taken.error);
   const parsed = parseArguments(tool, taken.value);
   if (!parsed.ok) return malformed(seen, parsed.error);
-  const expanded = expandNeeds([...tool.needs, ...(tool.treeNeeds?.(parsed.value) ?? [])], parsed.value);
+  const expanded = expandNeeds([...tool.needs, ...(tool.moreNeeds?.(parsed.value) ?? [])], parsed.value);
   if (!expanded.ok) return malformed(seen, expanded.error);
   const args = expanded.value.arguments;
   const { needs } = expanded.value;

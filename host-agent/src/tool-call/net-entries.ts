@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { formatCapability } from '../capability/capability.ts';
-import type { NetAsk, NetEnd } from '../egress/egress-wire.ts';
+import type { NetAsk, NetEnd, NetTurnedAway } from '../egress/egress-wire.ts';
 import type { AgentAuthority } from '../gate/authority.ts';
 import type { AgentName, CallId } from '../identity/ids.ts';
 import type { EntryDraft, EntryKind, JsonObject } from '../ledger/entry.ts';
@@ -42,6 +42,11 @@ export function netRefused(agent: AgentName, ask: NetAsk, judged: NetRefused): E
 /** Of a flood: how often a rule refused, without each. */
 export function netRefusedMore(agent: AgentName, rule: string, count: number): EntryDraft {
   return ofAgent('net.refused', agent, { agent, host: null, rule, count });
+}
+
+/** Refused by holdfast-egress itself, which asked nobody: what could not be read, or what the agent's file rules out. */
+export function netTurnedAway({ agent, host, port, rule, count }: NetTurnedAway): EntryDraft {
+  return ofAgent('net.refused', agent, { agent, host, port, rule, count, by: 'holdfast-egress' });
 }
 
 /** `lost`: nobody can say what became of it. */

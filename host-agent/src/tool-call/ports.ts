@@ -72,8 +72,11 @@ export type ChangerPort = { readonly change: (intent: RecordedIntent, change: Ch
 
 /** One request, within the agent's quota; it ends with the first of those grants that is revoked. */
 export type FetcherPort = {
-  readonly fetch: (intent: RecordedNetPermit, request: FetchRequest, grants: readonly GrantId[], cancelled: AbortSignal) => Promise<Result<JsonObject>>;
+  readonly fetch: (intent: RecordedNetPermit, request: FetchRequest, grants: readonly GrantId[], cancelled: AbortSignal) => Promise<Result<JsonObject> & RefusedBy>;
 };
+
+/** The rule of holdfast-egress, or of a quota, that ended it after it was on record. */
+export type RefusedBy = { readonly rule?: string };
 
 /** Shells that agents have open. A shell is known by the id of the call that opened it. */
 export type ShellPort = {

@@ -70,13 +70,20 @@ describe('the list', () => {
   test('who acts on all below a path needs all below it', () => {
     const needs = (name: string, args: object) => {
       const tool = registry.get(name)!;
-      return tool.treeNeeds?.(tool.input.parse(args));
+      return tool.moreNeeds?.(tool.input.parse(args));
     };
     expect(needs('fs.delete', { path: '/a' })).toEqual([]);
     expect(needs('fs.delete', { path: '/a', recursive: true })).toEqual(['fs:delete:{path}/**']);
     expect(needs('fs.search', { path: '/a', text: 'x', recursive: false })).toEqual([]);
     expect(needs('fs.search', { path: '/a', text: 'x' })).toEqual(['fs:read:{path}/**']);
-    expect(ALL_TOOLS.filter((tool) => tool.treeNeeds).map((tool) => tool.name)).toEqual(['fs.delete', 'fs.search']);
+    expect(needs('process.run', { program: 'git' })).toEqual([]);
+    expect(ALL_TOOLS.filter((tool) => tool.moreNeeds).map((tool) => tool.name)).toEqual(['fs.delete', 'fs.search', 'process.run']);
+  });
+
+  test('a program that is to read secrets needs secret:read for each of them, by its name alone', () => {
+    const { input, moreNeeds } = registry.get('process.run')!;
+    expect(moreNeeds?.(input.parse({ program: 'git', secrets: ['A_KEY', 'B_KEY'] }))).toEqual(['secret:read:A_KEY', 'secret:read:B_KEY']);
+    for (const secrets of [[], ['a_key'], ['*'], ['A:B'], ['A_KEY', 'A_KEY'], ['{program}'], ['A', 'B', 'C', 'D', 'E'], 'A_KEY', [1]]) expect(input.safeParse({ program: 'git', secrets }).success, JSON.stringify(secrets)).toBe(false);
   });
 
   test('what cannot be undone says so before it is called, and every other change of the host names its undo', () => {

@@ -22,7 +22,7 @@ Needs the capability fs:delete:PATH, and with recursive: true also fs:delete:PAT
   input,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   needs: ['fs:delete:{path}'],
-  treeNeeds: (args) => (args.recursive ? ['fs:delete:{path}/**'] : []),
+  moreNeeds: (args) => (args.recursive ? ['fs:delete:{path}/**'] : []),
   treeHint: 'One file, link or empty directory is deleted without recursive: true.',
   action: (args) => fileAction('delete', args.path, args.recursive ? ['--recursive'] : []),
   reply: (args, result) => {

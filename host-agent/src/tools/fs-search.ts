@@ -38,7 +38,7 @@ What your type is denied for ever is left out.`,
   input,
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   needs: ['fs:read:{path}'],
-  treeNeeds: (args) => (args.recursive ? ['fs:read:{path}/**'] : []),
+  moreNeeds: (args) => (args.recursive ? ['fs:read:{path}/**'] : []),
   treeHint: 'To search one file pass recursive: false.',
   action: ({ path, text, recursive, max_matches, max_depth }) =>
     fileAction('search', path, [...(recursive ? ['--recursive'] : []), '--text', text, '--max-matches', String(max_matches), '--max-depth', String(max_depth)]),

@@ -4,6 +4,8 @@ import { normalisePath } from '../capability/path.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
 import type { JsonObject } from '../ledger/entry.ts';
 import type { RunResult } from '../sandbox/permit.ts';
+import { MOST_SECRETS } from '../sandbox/secret-descriptors.ts';
+import { parseSecretName } from '../secret/name.ts';
 import { byteLength, environment, pathArgument, plainText, textReadBy } from './arguments.ts';
 import { encodeOutput, outputData, type Encoded } from './output.ts';
 import type { Tool, ToolReply } from './tool.ts';
@@ -48,6 +50,13 @@ const input = z.strictObject({
   cwd: pathArgument('Directory to start in.').default('/workspace'),
   stdin: commandStdin,
   env: environment.default({}),
+  secrets: z
+    .array(textReadBy(z.string().min(1).max(64), parseSecretName))
+    .min(1)
+    .max(MOST_SECRETS)
+    .refine((names) => new Set(names).size === names.length, 'must name each secret once')
+    .optional()
+    .describe('Names of secrets that the program is to read from descriptors, each with secret:read:NAME.'),
   timeout_ms: z
     .int()
     .min(1)
@@ -61,16 +70,18 @@ export const processRun: Tool<Args> = {
   name: 'process.run',
   title: 'Run a program',
   description: `Runs one program of the machine's image in a sandbox of its own and returns its exit status, output and errors.
-Needs the capability process:run:PROGRAM.
+Needs the capability process:run:PROGRAM, and secret:read:NAME for each of secrets.
 No shell is involved: no pipes, globs or variables; run sh with ["-c", "..."] where you hold process:run:sh.
 It sees the image's /usr and the paths your fs capabilities name, without what your type is denied for ever; it has no network, and is removed with all its children at the deadline.
+A secret is read once, from the descriptor whose number is in HOLDFAST_SECRET_FD_NAME: value=$(cat <&"$HOLDFAST_SECRET_FD_NAME") in sh; results come back without it.
 Up to ${MAX_SHOWN_BYTES / 1024} KiB of each output come back; write larger results to a file in /workspace and read it with fs.read.`,
   input,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   needs: ['process:run:{program}'],
+  moreNeeds: ({ secrets = [] }) => secrets.map((name) => `secret:read:${name}`),
   action: (args) => ({
     runs: 'sandbox',
-    command: { kind: 'process', argv: [args.program, ...args.args], cwd: args.cwd, env: args.env },
+    command: { kind: 'process', argv: [args.program, ...args.args], cwd: args.cwd, env: args.env, ...(args.secrets === undefined ? {} : { secrets: args.secrets }) },
     stdin: args.stdin === undefined ? null : new TextEncoder().encode(args.stdin),
     timeoutMs: args.timeout_ms ?? null,
   }),

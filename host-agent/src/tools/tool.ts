@@ -52,7 +52,7 @@ export type FetchRequest = {
 /** How a tool's call is carried out; made from arguments that were already parsed. */
 export type Action =
   /** In the call's own sandbox: only the file tool, or a program of the image. Bindings are added from the capabilities, not here. With `replyAfterMs` the caller is answered by then, and the call goes on. */
-  | { readonly runs: 'sandbox'; readonly command: Pick<SandboxPlan, 'kind' | 'argv' | 'cwd' | 'env' | 'container' | 'terminal'>; readonly stdin: Uint8Array | null; readonly timeoutMs: number | null; readonly replyAfterMs?: number }
+  | { readonly runs: 'sandbox'; readonly command: Pick<SandboxPlan, 'kind' | 'argv' | 'cwd' | 'env' | 'container' | 'terminal' | 'secrets'>; readonly stdin: Uint8Array | null; readonly timeoutMs: number | null; readonly replyAfterMs?: number }
   | { readonly runs: 'observe'; readonly observation: Observation }
   | { readonly runs: 'change'; readonly change: Change }
   /** Upon a container that a call of this agent started: what it wrote, or its end. */
@@ -78,8 +78,8 @@ export type Tool<Args = any> = {
   readonly input: z.ZodType<Args>;
   readonly annotations: Annotations;
   readonly needs: readonly string[];
-  /** Needed beside them when these arguments act on all that lies below a path: `fs:delete:{path}/**`. */
-  readonly treeNeeds?: (args: Args) => readonly string[];
+  /** Needed beside them where these arguments ask for more: all that lies below a path (`fs:delete:{path}/**`), a secret (`secret:read:NAME`). */
+  readonly moreNeeds?: (args: Args) => readonly string[];
   /** The tool that opens what this one acts on: it is judged by whose that is, and is of no use to who cannot call the other. */
   readonly follows?: string;
   /** What the ledger keeps of the arguments, where they hold what it never keeps: queries, bodies. */

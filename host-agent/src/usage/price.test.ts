@@ -17,6 +17,11 @@ test.each([
   ['claude-opus-4-5-20251101', 5_000_000],
   ['claude-haiku-4-5-20251001', 1_000_000],
   ['claude-3-5-haiku-20241022', 800_000],
+  ['gpt-5.1', 1_250_000],
+  ['gpt-5.1-2025-11-13', 1_250_000],
+  ['gpt-6.2-sol', 2_000_000],
+  ['gpt-5.1-2025-1113', null],
+  ['gpt-5.1-codex-2027', null],
   // Nothing is guessed from how a name begins.
   ['claude-sonnet-4-5-turbo', null],
   ['claude-sonnet-9', null],
@@ -29,12 +34,17 @@ test.each([
   expect(priceOf(KNOWN_PRICES, model)?.input ?? null).toBe(input);
 });
 
-test('every known price is whole, and output is dearer than input, input than a cache', () => {
+test.each([
+  ['at the border of the long band', 272_000, 272_000 * 2 + 100],
+  ['above it, all at the long rate', 272_001, 272_001 * 4 + 150],
+])('OpenAI, %s', (_, input, cost) => expect(costOf(priceOf(KNOWN_PRICES, 'gpt-6.2-sol')!, { ...NONE, input, output: 10 })).toBe(cost));
+
+test('every known price is whole, and output is dearer than input, input than reading a cache, and writing one no cheaper', () => {
   expect(KNOWN_PRICES.date).toMatch(/^\d{4}-\d\d-\d\d$/);
   for (const [model, { long, ...price }] of KNOWN_PRICES.models) {
     for (const rates of long === null ? [price] : [price, long]) {
       for (const rate of Object.values(rates)) expect(Number.isSafeInteger(rate) && rate > 0, model).toBe(true);
-      expect(rates.cachedInput < rates.input && rates.input < rates.cacheWrite && rates.cacheWrite < rates.output, model).toBe(true);
+      expect(rates.cachedInput < rates.input && rates.input <= rates.cacheWrite && rates.cacheWrite < rates.output, model).toBe(true);
     }
   }
 });

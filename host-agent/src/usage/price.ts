@@ -25,8 +25,8 @@ export type Tokens = Pick<ModelUsage, 'input' | 'cachedInput' | 'cacheWrite' | '
 /** Of a model that nobody has described. */
 const MOST_OUTPUT = 128_000;
 
-/** The day of a snapshot, as vendors append it: claude-sonnet-4-5-20250929. */
-const SNAPSHOT = /-20\d{6}$/;
+/** The day of a snapshot, as vendors append it: claude-sonnet-4-5-20250929, gpt-5.1-2025-11-13. */
+const SNAPSHOT = /-20\d\d(-?)\d\d\1\d\d$/;
 
 /** By its whole name, or by its name without the day. Never by how a name begins: a newer model may cost more. */
 export function priceOf({ models }: PriceTable, model: string): Price | null {

@@ -14,7 +14,7 @@ const UNIFIED = existsSync('/sys/fs/cgroup/cgroup.procs') ? '/sys/fs/cgroup' : '
 /** What this machine's kernel prints for a process without a profile. */
 export const LABEL = 'unconfined';
 
-export type Wish = Partial<Pick<SandboxPlan, 'kind' | 'cwd' | 'env' | 'bindings' | 'hidden' | 'terminal'>> & {
+export type Wish = Partial<Pick<SandboxPlan, 'kind' | 'cwd' | 'env' | 'bindings' | 'hidden' | 'terminal' | 'secrets'>> & {
   readonly ms?: number;
   readonly outputMax?: number;
   readonly tasksMax?: number;
@@ -39,21 +39,21 @@ export function callRig() {
   cpSync(buildNative(), programs, { recursive: true });
   prepareParent(parent);
 
-  function launch(argv: readonly string[], wish: Wish = {}, stdin: string | null = null): RunningCall {
+  function launch(argv: readonly string[], wish: Wish = {}, stdin: string | null = null, secrets: readonly Buffer[] = []): RunningCall {
     const { kind = 'process', cwd = '/workspace', env = { PATH: '/usr/bin' }, bindings = [{ path: '/workspace', access: 'rw', is: 'directory' }], ms = 20_000 } = wish;
     const { hidden = [] } = wish;
     const limits = { timeoutMs: ms, memoryMax: 256 * 1024 ** 2, tasksMax: wish.tasksMax ?? 64, outputMax: wish.outputMax ?? 65_536 };
     const permit = {
       v: 1, call: `test-${calls++}` as CallId, agent: 'demo', tool: 'test', stdin: null, notAfter: bootMillis() + ms,
-      plan: { kind, root: 'image', argv, cwd: kind === 'file' ? '/' : cwd, env, bindings, hidden, limits, ...(wish.terminal === undefined ? {} : { terminal: wish.terminal }) },
+      plan: { kind, root: 'image', argv, cwd: kind === 'file' ? '/' : cwd, env, bindings, hidden, limits, ...(wish.terminal === undefined ? {} : { terminal: wish.terminal }), ...(wish.secrets === undefined ? {} : { secrets: wish.secrets }) },
     } as unknown as Permit;
     const hostOf = (path: string): string => path.replace(/^\/workspace/, workspace).replace(/^\/srv/, join(dir, 'srv'));
     const place = { programs: wish.programs ?? programs, stage, label: wish.label ?? LABEL, hostOf };
-    return launchCall({ permit, stdin: stdin === null ? null : Buffer.from(stdin), place, sandboxes: wish.sandboxes ?? atOnce });
+    return launchCall({ permit, stdin: stdin === null ? null : Buffer.from(stdin), secrets, place, sandboxes: wish.sandboxes ?? atOnce });
   }
 
-  async function run(argv: readonly string[], wish: Wish = {}, stdin: string | null = null) {
-    const launched: Launched = await launch(argv, wish, stdin).done;
+  async function run(argv: readonly string[], wish: Wish = {}, stdin: string | null = null, secrets: readonly Buffer[] = []) {
+    const launched: Launched = await launch(argv, wish, stdin, secrets).done;
     if (!launched.ok) return { error: launched.error, message: launched.message };
     const { result } = launched;
     return { ...result, stdout: Buffer.from(result.stdout).toString(), stderr: Buffer.from(result.stderr).toString() };
