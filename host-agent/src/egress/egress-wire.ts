@@ -81,4 +81,4 @@ export type NetCut = { readonly cut: CallId; readonly why: string };
 export type SecretAsk = { readonly id: number; readonly ask: 'use'; readonly name: string; readonly permit: NetPermit; readonly receipt: Receipt };
 export type SecretAnswer =
   | { readonly id: number; readonly ok: true; readonly value: string }
-  | { readonly id: number; readonly ok: false; readonly rule: 'locked' | 'not_bound' | 'receipt' | 'expired'; readonly why: string };
+  | { readonly id: number; readonly ok: false; readonly rule: 'locked' | 'not_bound' | 'receipt' | 'expired' | 'source'; readonly why: string };

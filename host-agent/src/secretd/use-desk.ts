@@ -11,11 +11,13 @@ import type { JsonValue } from '../ledger/entry.ts';
 import { checkFields, isCount, isObject } from '../ledger/shape.ts';
 import { decideUse } from '../secret/access.ts';
 import type { Record } from './record.ts';
+import type { SourceDesk } from './source-desk.ts';
 import type { Vault } from './vault.ts';
 
 export type UsePorts = {
   readonly vault: Vault;
   readonly record: Record;
+  readonly sources: Pick<SourceDesk, 'valueFor'>;
   /** uid of holdfast-egress; null: there is none, and nobody is served. */
   readonly egressUid: number | null;
   /** Throws while the ledger has published no key. */
@@ -82,6 +84,15 @@ async function handOut(id: number, value: JsonValue, ports: UsePorts): Promise<H
   if (vault.state() !== 'open') return locked(id, vault);
   const still = decideUse(vault.header()!, { name, ...permit }, ports.wallMs());
   if (!still.ok) return refused(id, still.rule, still.why);
+  if (still.secret.from !== undefined) {
+    const read = await ports.sources.valueFor(still.secret);
+    if (!read.ok) return vault.state() === 'open' ? refused(id, 'source', read.error) : locked(id, vault);
+    // It took a while: whoever lost the right to it meanwhile does not get it.
+    const yet = vault.state() === 'open' ? decideUse(vault.header()!, { name, ...permit }, ports.wallMs()) : null;
+    if (yet?.ok === true) return read;
+    read.value.fill(0);
+    return yet === null ? locked(id, vault) : refused(id, yet.rule, yet.why);
+  }
   const bytes = vault.valueOf(name);
   return bytes === null ? locked(id, vault) : { ok: true, value: bytes };
 }
