@@ -117,13 +117,14 @@ function isWrapped(answer: Members | null): boolean {
 }
 
 function readTimes(answer: Members, metadata: Members, body: Uint8Array, wallMs: number): Result<Omit<KvRead, 'value'>> {
-  const lease = secondsOf(answer.get('lease_duration'));
+  // Samples of the published interface leave it out; KV version 2 itself says 0.
+  const lease = answer.has('lease_duration') ? secondsOf(answer.get('lease_duration')) : 0;
   const version = metadata.get('version');
   const destroyed = metadata.get('destroyed');
   const deletion = metadata.get('deletion_time');
-  const whole = lease !== null && version?.kind === 'number' && Number.isSafeInteger(version.value) && version.value >= 1 && destroyed?.kind === 'word' && deletion?.kind === 'string';
+  const whole = lease !== null && version?.kind === 'number' && Number.isSafeInteger(version.value) && version.value >= 1 && destroyed?.kind === 'word' && destroyed.value !== null && deletion?.kind === 'string';
   if (!whole) return refuse('it did not say how long this holds (lease_duration, version, destroyed, deletion_time)');
-  if (destroyed.value !== false) return refuse('the newest version of this secret is destroyed there');
+  if (destroyed.value) return refuse('the newest version of this secret is destroyed there');
   const text = stringBytes(body, deletion).toString('latin1');
   if (text !== '' && (!RFC3339.test(text) || Number.isNaN(Date.parse(text)))) return refuse('it said a time of deletion that cannot be read');
   // May lie ahead: `delete_version_after`.

@@ -33,8 +33,8 @@ const MOST_CA = 64 * 1024;
 
 const NAME = /^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
 const NAMESPACE = /^[A-Za-z0-9_-]{1,64}(?:\/[A-Za-z0-9_-]{1,64}){0,7}$/;
-/** What needs no escape in a URL and means nothing there (RFC 3986, 2.3), and what is usual in paths. */
-const SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9._~@:=+-]{1,128}$/;
+/** What needs no escape in a URL and means nothing there (RFC 3986, 2.3), and what is usual in paths. Vault takes none that ends in a period. */
+const SEGMENT = /^[A-Za-z0-9._~@:=+-]{0,127}[A-Za-z0-9_~@:=+-]$/;
 const FIELD = /^[A-Za-z0-9._@:=+-]{1,128}$/;
 const MOST_PATH = 512;
 const PEM = /^(?:-----BEGIN CERTIFICATE-----\n(?:[A-Za-z0-9+/=]{1,76}\n)+-----END CERTIFICATE-----\n)+$/;
@@ -90,7 +90,7 @@ export function parseOriginParts({ source, mount, path, field }: { readonly sour
   if (!name.ok) return name;
   const segments = [mount, ...path.split('/')];
   const wrong = segments.find((segment) => !SEGMENT.test(segment));
-  if (wrong !== undefined || path.length > MOST_PATH) return refuse('a path of a source is MOUNT/PATH: parts of letters, digits and . _ ~ @ : = + -, none of them empty, . or .., in all at most 512 characters');
+  if (wrong !== undefined || path.length > MOST_PATH) return refuse('a path of a source is MOUNT/PATH: parts of letters, digits and . _ ~ @ : = + -, none of them empty or ending in a period, in all at most 512 characters');
   if (mount.length + path.length > MOST_PATH) return refuse(`a path of a source has at most ${MOST_PATH} characters`);
   if (path.startsWith('data/')) return refuse(`write the path as people do, without the "data/" of the HTTP interface: ${mount}/${path.slice('data/'.length)}`);
   if (!FIELD.test(field)) return refuse('after # stands the name of one field, of letters, digits and . _ @ : = + -');
