@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Secrets that come from a server of secrets: the real holdfast-secretd and holdfast-egress, against the contract server over TLS.
-import { readFileSync } from 'node:fs';
+import { chownSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { connectLine } from './testdata/lines.ts';
@@ -262,7 +262,7 @@ describe('what is refused', () => {
     expect(await use()).toMatchObject(refusedBy('the source vault does not give it: vault.example.com:8200 does not answer (ECONNREFUSED)'));
   });
 
-  test('holdfast-egress away: refused, and back as soon as it is', async () => {
+  test('holdfast-egress away: refused, and that is said', async () => {
     await ready({ cacheSeconds: 0 });
     await done(set());
     place.egress().kill('SIGKILL');
@@ -295,7 +295,6 @@ describe('where a source may be', () => {
 
   test('holdfast-egress checks it for itself: what is written there by who may write there leads nowhere else', async () => {
     await ready();
-    const { writeFileSync } = await import('node:fs');
     const through = async (source: string, uid: number = UIDS.secret): Promise<unknown> => {
       const line = asUid(uid, () => connectLine(box.paths().egressSourceSocket));
       const answer = await (await line).ask({ source }).catch((fault: Error) => fault.message);
@@ -312,10 +311,9 @@ describe('where a source may be', () => {
       expect(await through('vault'), address).toMatchObject({ ok: false, error: expect.stringContaining('no address that a source can have') });
     }
     at(OWN_ADDRESS);
-    expect(await through('vault')).toMatchObject({ ok: false, error: expect.stringMatching(/this machine itself|does not answer/) });
+    expect(await through('vault')).toMatchObject({ ok: false, error: `${OWN_ADDRESS} is this machine itself` });
     writeFileSync(box.paths().secretSources, '{"v":1,"sources":[{"name":"vault","host":"vault.example.com","port":8200}]}');
     expect(await through('vault')).toMatchObject({ ok: false });
-    const { chownSync } = await import('node:fs');
     at('10.0.0.5');
     chownSync(box.paths().secretSources, UIDS.stranger, UIDS.stranger);
     expect(await through('vault')).toMatchObject({ ok: false, error: expect.stringMatching(/owner|owned|belongs/) });

@@ -12,6 +12,7 @@ import { openTunnel } from './source-tunnel.ts';
 /** The largest entry that Vault's own storage takes is 1 MiB; a value of ours is 8 KiB of it. */
 const MOST_BODY = 1024 * 1024;
 const MOST_HEAD = 16 * 1024;
+const BROKEN_OFF = 'it broke off its answer';
 
 export type SourceQuestion = { readonly method: 'GET' | 'POST'; readonly path: string };
 /** Wipes the token. The body of the answer is the caller's to wipe. */
@@ -80,7 +81,8 @@ function exchange(tls: TLSSocket, { host, port, namespace }: SecretSource, { met
     signal.addEventListener('abort', late, { once: true });
     if (signal.aborted) return late();
     sender = requestOver({
-      createConnection: () => tls, agent: false, method, path, setHost: false, maxHeaderSize: MOST_HEAD,
+      // No word of an agent: with one, even none, Node would connect by itself.
+      createConnection: () => tls, method, path, setHost: false, maxHeaderSize: MOST_HEAD,
       headers: {
         Host: port === 443 ? host : `${host}:${port}`,
         'X-Vault-Token': marked.mark,
@@ -93,9 +95,11 @@ function exchange(tls: TLSSocket, { host, port, namespace }: SecretSource, { met
     });
     replaceInHead(tls, [marked]);
     sender.on('error', () => end(refuse('it did not answer as HTTP does')));
-    sender.once('close', () => end(refuse('it hung up without an answer')));
+    let begun = false;
+    sender.once('close', () => end(refuse(begun ? BROKEN_OFF : 'it hung up without an answer')));
     sender.once('upgrade', () => end(refuse('it did not answer as HTTP does')));
     sender.once('response', (incoming: IncomingMessage) => {
+      begun = true;
       if (!/^(?:identity)?$/i.test(incoming.headers['content-encoding'] ?? '')) return end(refuse('it packed its answer, which nobody asked it to'));
       const tooLong = (): void => end(refuse(`its answer is longer than ${MOST_BODY} bytes`));
       if (Number(incoming.headers['content-length'] ?? 0) > MOST_BODY) return tooLong();
@@ -105,8 +109,8 @@ function exchange(tls: TLSSocket, { host, port, namespace }: SecretSource, { met
         chunk.fill(0);
         if (!fits) tooLong();
       });
-      incoming.once('end', () => end(incoming.complete ? accept({ status: incoming.statusCode ?? 0, body: body.subarray(0, length) }) : refuse('it broke off its answer')));
-      incoming.once('error', () => end(refuse('it broke off its answer')));
+      incoming.once('end', () => end(incoming.complete ? accept({ status: incoming.statusCode ?? 0, body: body.subarray(0, length) }) : refuse(BROKEN_OFF)));
+      incoming.once('error', () => end(refuse(BROKEN_OFF)));
     });
     sender.end(method === 'POST' ? '{}' : undefined);
   });

@@ -22,11 +22,12 @@ export type SourceTokens = {
   readonly follow: (sources: readonly SecretSource[], changed: (name: string) => boolean) => void;
 };
 
-type Held = { lease: TokenLease | null; problem: string | null; asking: Promise<Result<TokenLease>> | null; timer: NodeJS.Timeout | null; readonly source: SecretSource };
+type Held = { lease: TokenLease | null; problem: string | null; asking: Promise<Result<TokenLease>> | null; failures: number; timer: NodeJS.Timeout | null; readonly source: SecretSource };
 
 const ASK_MS = 5_000;
 const SOONEST_MS = 500;
-const AGAIN_MS = 30_000;
+/** After failures in a row; the first is often that the firewall does not know the source's address yet. */
+const AGAIN_MS = { first: 1_000, most: 60_000 };
 const LATEST_MS = 2 ** 31 - 1;
 const LOOKUP: SourceQuestion = { method: 'GET', path: '/v1/auth/token/lookup-self' };
 const RENEW: SourceQuestion = { method: 'POST', path: '/v1/auth/token/renew-self' };
@@ -64,6 +65,7 @@ export function sourceTokens({ ask, bootMs }: TokenPorts): SourceTokens {
     const read: Result<TokenRead> = !answer.ok ? answer : question === RENEW ? readRenewal(answer.value) : readLookup(answer.value);
     if (answer.ok) wipe(answer.value.body);
     held.problem = read.ok ? null : read.error;
+    held.failures = read.ok ? 0 : held.failures + 1;
     // What could not be renewed may still last; only its time, or the source itself, ends it.
     if (!read.ok) return read;
     held.lease = tokenLease(askedAt, read.value.ttlMs, read.value.renewable);
@@ -74,12 +76,13 @@ export function sourceTokens({ ask, bootMs }: TokenPorts): SourceTokens {
     if (held.timer !== null) clearTimeout(held.timer);
     held.timer = null;
     if (all.get(held.source.name) !== held) return;
-    const { lease, problem } = held;
+    const { lease, failures } = held;
     if (lease !== null && hasEnded(lease, bootMs())) return;
-    const at = lease === null ? (problem === null ? null : bootMs() + AGAIN_MS) : lease.renewAt;
+    const again = Math.min(AGAIN_MS.most, AGAIN_MS.first * 2 ** Math.min(failures - 1, 16));
+    const at = lease === null ? (failures === 0 ? null : bootMs() + again) : lease.renewAt;
     if (at === null) return;
     // After a failure not at once; and not so late that the token has ended meanwhile.
-    const least = problem === null ? SOONEST_MS : Math.min(AGAIN_MS, Math.max(SOONEST_MS, ((lease?.endsAt ?? Number.POSITIVE_INFINITY) - bootMs()) / 3));
+    const least = failures === 0 ? SOONEST_MS : Math.min(again, Math.max(SOONEST_MS, ((lease?.endsAt ?? Number.POSITIVE_INFINITY) - bootMs()) / 3));
     const question = lease === null ? LOOKUP : RENEW;
     held.timer = setTimeout(() => void learn(held, question, ASK_MS), Math.min(LATEST_MS, Math.max(least, at - bootMs())));
     held.timer.unref();
@@ -107,7 +110,7 @@ export function sourceTokens({ ask, bootMs }: TokenPorts): SourceTokens {
       for (const held of [...all.values()]) if (changed(held.source.name)) forget(held);
       for (const source of sources) {
         if (all.has(source.name)) continue;
-        const held: Held = { lease: null, problem: null, asking: null, timer: null, source };
+        const held: Held = { lease: null, problem: null, asking: null, failures: 0, timer: null, source };
         all.set(source.name, held);
         void learn(held, LOOKUP, ASK_MS);
       }

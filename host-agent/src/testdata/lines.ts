@@ -14,7 +14,7 @@ export function connectLine(path: string): Promise<TestLine> {
     socket.write(`${JSON.stringify(value)}\n`);
     while (!text.includes('\n')) {
       if (socket.destroyed) throw new Error('closed');
-      await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+      await Promise.race([once(socket, 'data'), once(socket, 'close')]).catch(() => undefined);
     }
     return JSON.parse(text.slice(0, text.indexOf('\n')));
   };

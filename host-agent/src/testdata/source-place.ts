@@ -90,6 +90,8 @@ export function useSourcePlace(): SourcePlace {
       [...here, 'addr', 'add', `${OWN_ADDRESS}/24`, 'dev', 'out'], [...here, 'link', 'set', 'out', 'up'], [...there, 'addr', 'add', '10.200.0.2/24', 'dev', 'in'], [...there, 'link', 'set', 'in', 'up'],
       [...here, 'route', 'add', 'default', 'via', '10.200.0.2'],
     ]) execFileSync(words[0]!, words.slice(1));
+    // Something of the machine's own, which nobody should reach.
+    held.push(await started(inside(machine, [process.execPath, '-e', `require('node:net').createServer().listen(8200, '${OWN_ADDRESS}', () => console.log('listens'))`]), 'listens'));
   });
   afterAll(async () => {
     for (const child of held.toReversed()) await ended(child);
