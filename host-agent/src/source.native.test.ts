@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Secrets that come from a server of secrets: the real holdfast-secretd and holdfast-egress, against the contract server over TLS.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chownSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { connectLine } from './testdata/lines.ts';
@@ -317,6 +320,49 @@ describe('where a source may be', () => {
     at('10.0.0.5');
     chownSync(box.paths().secretSources, UIDS.stranger, UIDS.stranger);
     expect(await through('vault')).toMatchObject({ ok: false, error: expect.stringMatching(/owner|owned|belongs/) });
+  });
+});
+
+describe('holdfast secret source', () => {
+  async function holdfast(words: readonly string[], input = '', uid: number = UIDS.ops): Promise<{ readonly out: string; readonly err: string; readonly code: number | null }> {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), 'holdfast', '--root', place.root(), 'secret', ...words], { uid, gid: uid, cwd: '/', env: {} });
+    const got = { out: '', err: '' };
+    child.stdout.on('data', (chunk: Buffer) => (got.out += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (got.err += chunk.toString()));
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
+    const [code] = (await once(child, 'close')) as [number | null];
+    return { ...got, code };
+  }
+  const bind = ['--agent', 'coder', '--host', 'api.example.com'];
+
+  test('from nothing to a value in use: add, ca, set --from, list, token, remove; and it says what is wrong', async () => {
+    await box.start();
+    await done({ op: 'init' }, PASSPHRASE);
+    await place.startVault();
+    await order({ token: [TOKEN, { ttl: 3_600, renewable: true }] });
+    await order({ put: ['kv/app', { key: VALUE }] });
+    expect(await holdfast(['source', 'list'])).toMatchObject({ code: 0, out: expect.stringContaining('there is no source') });
+    expect(await holdfast(['source', 'add', 'vault', '--url', 'http://vault.example.com:8200'], TOKEN)).toMatchObject({ code: 1, err: expect.stringContaining('https://HOST') });
+    expect(await holdfast(['source', 'add', 'vault', TOKEN, '--url', 'https://vault.example.com:8200'])).toMatchObject({ err: expect.stringContaining('does not go on the command line') });
+    expect(await holdfast(['source', 'add', 'vault', '--url', 'https://vault.example.com:8200', '--cache', '5'], `${TOKEN}\n`)).toMatchObject({ code: 0, err: '', out: expect.stringContaining('--from vault:MOUNT/PATH#FIELD') });
+    expect(await holdfast(['set', 'A_KEY', '--from', 'vault:kv/app#key', ...bind])).toMatchObject({ code: 1, err: expect.stringContaining('holdfast secret source ca') });
+    expect(await holdfast(['source', 'ca', 'vault'], place.pem())).toMatchObject({ code: 0, err: '' });
+    expect(await holdfast(['set', 'A_KEY', '--from', 'vault:kv/app#nothing', ...bind])).toMatchObject({ code: 1, err: expect.stringContaining('no field of that name') });
+    expect(await holdfast(['set', 'A_KEY', '--from', 'vault:kv/app#key', ...bind])).toMatchObject({ code: 0, err: '', out: expect.stringContaining('is read there when it is used') });
+    expect(await use()).toMatchObject({ ok: true, value: VALUE });
+    const listed = await holdfast(['source', 'list']);
+    expect(listed.out).toMatch(/^vault +https:\/\/vault\.example\.com:8200 +by DNS +own +5s +A_KEY +ends in \d+s, renewed before$/m);
+    expect((await holdfast(['list'])).out).toMatch(/vault:kv\/app#key$/m);
+    await order({ revoke: TOKEN });
+    await order({ token: ['hvs.a-second-canary', {}] });
+    expect(await holdfast(['source', 'token', 'vault'], 'hvs.a-second-canary\n')).toMatchObject({ code: 0 });
+    expect(await use()).toMatchObject({ ok: true });
+    expect(await holdfast(['source', 'remove', 'vault'])).toMatchObject({ code: 1, err: expect.stringContaining('A_KEY') });
+    await holdfast(['remove', 'A_KEY']);
+    expect(await holdfast(['source', 'remove', 'vault'])).toMatchObject({ code: 0 });
+    expect(await holdfast(['source', 'list', '--json'], '', UIDS.viewer)).toMatchObject({ code: 0, out: '' });
+    expect(JSON.stringify([listed, await holdfast(['status'])])).not.toContain('canary');
   });
 });
 

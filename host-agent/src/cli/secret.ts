@@ -121,8 +121,11 @@ export async function secretList(io: Io, given: Given): Promise<ExitCode> {
   }
   if (answer.value.length === 0) io.screen.line('no secret is kept');
   const rows = answer.value.map(({ name, binding }) => (binding === null ? [name] : [name, ...rowOf(binding)]));
+  const sourced = answer.value.some(({ binding }) => (binding?.from ?? null) !== null);
   const heading = answer.value.some(({ binding }) => binding !== null) ? ['NAME', 'AGENTS', 'HOSTS', 'HEADER', 'AGE', 'EXPIRES', 'FROM'] : ['NAME'];
-  if (rows.length > 0) for (const line of columns([heading, ...rows])) io.screen.line(line);
+  // A column for those who have a source.
+  const shown = [heading, ...rows].map((row) => (sourced ? row : row.slice(0, 6)));
+  if (rows.length > 0) for (const line of columns(shown)) io.screen.line(line);
   return answer.exit;
 }
 
