@@ -84,6 +84,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const secretd = imageAccounts(root).uidOf('holdfast-secret') ?? (root === '' ? -1 : own);
   serveSources(sources, {
     dial, log,
+    note: ways.note,
     declared: () => readPublishedSources(root, paths.secretSources, [secretd]),
     caller: { uid: secretd, group: root === '' ? SECRETD_GROUP : null },
   });

@@ -274,6 +274,22 @@ describe('what is refused', () => {
   });
 });
 
+describe('each way is on record', () => {
+  test('before it is dialled, and not by who asks for it; where it cannot be, there is none', async () => {
+    await ready({ cacheSeconds: 0 });
+    await done(set());
+    expect(place.door().sourceWays.map(({ id: _, ...way }) => way)).toContainEqual({ ask: 'source', source: 'vault', host: 'vault.example.com', port: 8200, address: null });
+    expect(place.door().sourceWays.length).toBe(asked().length + 1); // the one whose authority was not known yet
+    const before = asked().length;
+    place.door().unrecorded = 'Nothing can be recorded now, and nothing goes out unrecorded.';
+    expect(await use()).toMatchObject(refusedBy('nothing goes out unrecorded'));
+    await place.door().stop();
+    await past();
+    expect(await use()).toMatchObject(refusedBy('holdfastd'));
+    expect(asked().length).toBe(before);
+  });
+});
+
 describe('where a source may be', () => {
   test('a name that leads inside is refused; with its address said, exactly that is dialled and no name asked for', async () => {
     await ready({ url: 'https://inside.example.com:8200', address: null, ca: true });

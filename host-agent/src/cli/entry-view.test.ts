@@ -79,6 +79,7 @@ describe('one line an entry, in words', () => {
     ['REFUSED ways out (70 times) (limit.rate)', entry(1, 'net.refused', { agent: 'demo', host: null, rule: 'limit.rate', count: 70 })],
     ['reached api.example:443 (200), 70 bytes out, 900 in, $0.0042 (entry 7)', entry(1, 'net.outcome', { status: 'ok', host: 'api.example', port: 443, http_status: 200, bytes_up: 70, bytes_down: 900, cost_micros: 4_200, intent: 7 })],
     ['git.example:443 was cut off, 0 bytes out, 0 in (entry 7)', entry(1, 'net.outcome', { status: 'cut', host: 'git.example', port: 443, http_status: null, bytes_up: 0, bytes_down: 0, cost_micros: null, intent: 7 })],
+    ['a way to the source vault was opened: vault.example.com:8200 at 10.0.0.5', entry(1, 'secret.way', { source: 'vault', host: 'vault.example.com', port: 8200, address: '10.0.0.5' })],
     ['asked vault for secret A_KEY', entry(1, 'secret.read', { name: 'A_KEY', source: 'vault', host: 'vault.example.com', port: 8200 })],
     ['secret A_KEY could not be read from vault: it is sealed', entry(1, 'secret.read', { name: 'A_KEY', source: 'vault', host: 'vault.example.com', port: 8200, why: 'it is sealed' })],
     ['used secret A_KEY for api.example.com', entry(1, 'secret.used', { agent: 'demo', name: 'A_KEY', host: 'api.example.com', port: 443 })],

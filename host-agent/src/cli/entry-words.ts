@@ -63,6 +63,8 @@ export function entryWords(entry: Entry): EntryWords {
       return told(`agents' watches do not work: ${of('why')}`, 'red');
     case 'secret.used':
       return told(`used secret ${of('name')} for ${of('host')}`);
+    case 'secret.way':
+      return told(`a way to the source ${of('source')} was opened: ${of('host')}:${of('port')}${typeof data['address'] === 'string' ? ` at ${data['address']}` : ''}`);
     case 'secret.read':
       return typeof data['why'] === 'string' ? told(`secret ${of('name')} could not be read from ${of('source')}: ${of('why')}`, 'red') : told(`asked ${of('source')} for secret ${of('name')}`);
     case 'secret.changed':

@@ -9,6 +9,7 @@ import type { PublishedSources, SourcePlace } from '../secret/published-sources.
 import { DialFault, type Dial } from './dial.ts';
 import { writeJsonLine } from './json-lines.ts';
 import type { Log } from './log.ts';
+import type { Ways } from './open-ways.ts';
 import { peerOf } from './peer.ts';
 import { splice } from './splice.ts';
 
@@ -17,6 +18,8 @@ import { splice } from './splice.ts';
 
 export type SourceWays = {
   readonly dial: Pick<Dial, 'tcp' | 'source'>;
+  /** Records it, at holdfastd; why it cannot be, or null. */
+  readonly note: Ways['note'];
   /** What holds now. */
   readonly declared: () => Result<PublishedSources>;
   /** holdfast-secretd, and nobody else. Its control group is null under a root of its own, where it is in none. */
@@ -49,11 +52,15 @@ export function serveSources(server: Server, ways: SourceWays): void {
   });
 }
 
-async function open(socket: Socket, asked: Result<string>, { dial, declared, log }: SourceWays): Promise<void> {
+async function open(socket: Socket, asked: Result<string>, { dial, declared, note, log }: SourceWays): Promise<void> {
   const all = asked.ok ? declared() : asked;
   if (!all.ok) return refuseWay(socket, all.error);
   const place = all.value.sources.find(({ name }) => name === (asked.ok ? asked.value : ''));
   if (place === undefined) return refuseWay(socket, 'no source of this name is declared, or secrets are closed');
+  // Not by who asks for it: holdfast-secretd opens no way that it could keep to itself.
+  const { name: source, host: named, port, address } = place;
+  const unrecorded = await note({ source, host: named, port, address });
+  if (unrecorded !== null) return refuseWay(socket, unrecorded);
   const dialled = await reach(place, dial);
   if (!dialled.ok) {
     log.warn({ source: place.name, why: dialled.error }, 'a source was not reached');

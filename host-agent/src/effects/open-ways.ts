@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { NetAsk, NetEnd, NetRefusal } from '../egress/egress-wire.ts';
+import type { NetAsk, NetEnd, NetRefusal, SourceWay } from '../egress/egress-wire.ts';
 import type { CheckedPermit, NetFacts } from '../egress/check-net-permit.ts';
 import { refusal } from '../egress/net-refusal.ts';
 import { readAnswer, readCut, type Allowed } from '../egress/read-answer.ts';
@@ -29,6 +29,8 @@ export type Ways = {
   readonly open: (asked: Omit<NetAsk, 'id'>) => Promise<{ readonly ok: true; readonly way: OpenWay } | { readonly ok: false; readonly refusal: NetRefusal }>;
   /** What holdfastd has judged already, for `net.fetch`: it records the end itself. */
   readonly adopt: (checked: CheckedPermit) => OpenWay | null;
+  /** Records a way to a source of values; why it cannot be, or null. */
+  readonly note: (way: Omit<SourceWay, 'id' | 'ask'>) => Promise<string | null>;
   readonly count: () => number;
   readonly close: () => void;
 };
@@ -120,6 +122,12 @@ export function openWays({ socket, facts, used }: WaysPorts): Ways {
       return { ok: false, refusal: refusal('gate_unavailable', 'nothing may go out: the judge gave a receipt that was used before') };
     },
     adopt: (checked) => begin({ ...checked, limits: { bytesUp: Number.MAX_SAFE_INTEGER, bytesDown: Number.MAX_SAFE_INTEGER } }, () => {}),
+    note: async (way) => {
+      const answer = await door.ask({ ask: 'source', ...way });
+      if (answer?.['ok'] === true) return null;
+      const told = answer === null ? null : answer['refusal'];
+      return isObject(told ?? null) && typeof (told as JsonObject)['message'] === 'string' ? String((told as JsonObject)['message']).slice(0, 300) : AWAY.message;
+    },
     count: () => open.size,
     close: () => {
       for (const stop of [...open.values()]) stop({ how: 'cut', why: 'holdfast-egress is stopping' });

@@ -35,6 +35,7 @@ export const ENTRY_KINDS = [
   'watch.back',
   'watch.lost',
   'secret.used',
+  'secret.way',
   'secret.read',
   'secret.changed',
   'secret.unlocked',

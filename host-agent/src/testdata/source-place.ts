@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import type { SecretRequest } from '../secret/operator-wire.ts';
+import { doorDouble, type DoorDouble } from './egress-doubles.ts';
 import { PASSPHRASE, UIDS, useSecretdRole, type SecretdRole } from './secretd-role.ts';
 import type { VaultOrder } from './vault-world.ts';
 
@@ -29,6 +30,8 @@ export type SourcePlace = {
   readonly asked: () => readonly Asked[];
   readonly poured: () => number;
   readonly pem: () => string;
+  /** holdfastd, as holdfast-egress sees it. */
+  readonly door: () => DoorDouble;
   readonly egress: () => ChildProcess;
   readonly secretd: () => ChildProcess;
   /** What holdfast-egress said. */
@@ -49,6 +52,7 @@ export function useSourcePlace(): SourcePlace {
   let world: ChildProcess;
   let vault: ChildProcess | null = null;
   let egress: ChildProcess;
+  let door: DoorDouble;
   let secretd: ChildProcess;
   let egressSaid = '';
   let lines: Record<string, unknown>[] = [];
@@ -106,6 +110,10 @@ export function useSourcePlace(): SourcePlace {
     chownSync(`${run}/holdfast-sources`, UIDS.secret, UIDS.secret);
     mkdirSync(`${root()}/var/lib/holdfast-egress`, { recursive: true });
     writeFileSync(box.paths().declaredAgents, JSON.stringify({ agents: [], problems: [] }), { mode: 0o644 });
+    door = doorDouble(box.paths().egressDoorSocket, () => {
+      throw new Error('no agent is out here');
+    });
+    await door.start();
     egress = await started(inside(machine, [process.execPath, MAIN, 'holdfast-egress', '--root', root()]), '"ready"', (text) => (egressSaid += text));
     for (const path of [run, `${run}/holdfast-egress`, `${run}/holdfast-egress/sources`]) chmodSync(path, 0o755);
     chmodSync(box.paths().egressSourceSocket, 0o666);
@@ -113,6 +121,7 @@ export function useSourcePlace(): SourcePlace {
   afterEach(async () => {
     await killVault();
     await ended(egress);
+    await door.stop();
   });
 
   async function startVault(address = '93.184.216.34'): Promise<void> {
@@ -142,6 +151,7 @@ export function useSourcePlace(): SourcePlace {
     box, root, startVault, killVault, order, pem, set,
     asked: () => lines.filter((line) => 'url' in line) as unknown as readonly Asked[],
     poured: () => Math.max(0, ...lines.filter((line) => 'poured' in line).map((line) => Number(line['poured']))),
+    door: () => door,
     egress: () => egress,
     secretd: () => secretd,
     egressSaid: () => egressSaid,
