@@ -9,11 +9,13 @@ import { dialer } from './effects/dial.ts';
 import { agentSockets } from './effects/egress-agent-sockets.ts';
 import { openAuthority } from './effects/egress-authority.ts';
 import { serveFetches } from './effects/egress-fetch.ts';
+import { serveSources } from './effects/egress-sources.ts';
 import { egressProxy } from './effects/egress-proxy.ts';
 import { listenOn } from './effects/listen.ts';
 import { logOf } from './effects/log.ts';
 import { notifyReady } from './effects/notify.ts';
 import { openWays } from './effects/open-ways.ts';
+import { readPublishedSources } from './effects/published-sources.ts';
 import { pathsUnder, type Paths } from './effects/paths.ts';
 import { secretAsker } from './effects/secret-values.ts';
 import { openUsedReceipts } from './effects/used-receipts.ts';
@@ -23,6 +25,7 @@ import { onlyRoot } from './root-option.ts';
 
 /** What was told last is read from us by then. */
 const LAST_WORDS_MS = 200;
+const SECRETD_GROUP = '/system.slice/holdfast-secretd.service';
 
 /** holdfast-egress: the only process from which packets leave. It judges nothing, keeps no secret, and writes to memory alone. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -75,10 +78,22 @@ export async function main(args: readonly string[]): Promise<void> {
     },
     callerUid: accounts === null ? own : (accounts.uidOf('holdfast') ?? -1),
   });
+  const sources = await listenOn('sources', paths.egressSourceSocket);
+  // Its folder's group is that of holdfast-secretd.
+  if (accounts !== null) chmodSync(paths.egressSourceSocket, 0o660);
+  // Under a root of its own, whoever is not named there runs as the user we run as.
+  const secretd = imageAccounts(root).uidOf('holdfast-secret') ?? (root === '' ? -1 : own);
+  serveSources(sources, {
+    dial, log,
+    note: ways.note,
+    declared: () => readPublishedSources(root, paths.secretSources, [secretd]),
+    caller: { uid: secretd, group: root === '' ? SECRETD_GROUP : null },
+  });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       close();
       fetches.close();
+      sources.close();
       // Before the connections of agents: how each way ended is told as what it was, and holdfastd still listens (R100).
       ways.close();
       sockets.close();

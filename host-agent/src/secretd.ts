@@ -15,9 +15,11 @@ import { strangersAtTheDoor } from './effects/operator-listener.ts';
 import { pathsUnder } from './effects/paths.ts';
 import { processKeyring } from './effects/process-keyring.ts';
 import { publishBindings } from './effects/published-bindings.ts';
+import { publishSources } from './effects/published-sources.ts';
 import { readCredential } from './effects/secret-credential.ts';
 import { openSecretFiles, type SecretFiles } from './effects/secret-files.ts';
 import { serveRedactions } from './effects/redact-server.ts';
+import { sourceAsker } from './effects/source-http.ts';
 import { serveSecretRequests } from './effects/secret-requests.ts';
 import { openUsedReceipts } from './effects/used-receipts.ts';
 import type { DeclaredAgent, DeclaredOperator } from './config/declared.ts';
@@ -32,6 +34,7 @@ import { serveCalls } from './secretd/call-desk.ts';
 import { openDesk, type Desk } from './secretd/operator-desk.ts';
 import { openRedactionDesk } from './secretd/redaction-desk.ts';
 import { recorder, SELF, type Record } from './secretd/record.ts';
+import { openSourceDesk } from './secretd/source-desk.ts';
 import { serveUses } from './secretd/use-desk.ts';
 import { openVault, type Vault } from './secretd/vault.ts';
 
@@ -63,18 +66,24 @@ export async function main(args: readonly string[]): Promise<void> {
     try {
       const header = vault.header();
       publishBindings(paths.secretBindings, { v: 1, state: vault.state(), bindings: header === null ? [] : bindingsOf(header) });
+      // A header that nobody has vouched for opens no way.
+      const sources = vault.state() === 'open' ? (header?.sources ?? []) : [];
+      publishSources(paths, sources.map(({ name, host, port, address }) => ({ name, host, port, address })));
     } catch (fault) {
-      log.error({ fault: (fault as Error).message }, 'what is bound to whom could not be published');
+      log.error({ fault: (fault as Error).message }, 'what is bound to whom, or where sources are, could not be published');
     }
   };
+  const keyring = processKeyring();
   const vault = openVault(files.take(), {
-    keyring: processKeyring(), files, random: randomBytes,
+    keyring, files, random: randomBytes,
     onChange: () => {
-      redactions.changed();
       publish();
+      sources.follow();
+      redactions.changed();
     },
   });
-  const redactions = openRedactionDesk(vault);
+  const sources = openSourceDesk({ vault, keyring, ask: sourceAsker(paths.egressSourceSocket), record, bootMs: bootMillis, wallMs: Date.now, onKnown: () => redactions.changed() });
+  const redactions = openRedactionDesk(vault, sources.everything);
   publish();
 
   let operators: readonly DeclaredOperator[] = [];
@@ -86,7 +95,7 @@ export async function main(args: readonly string[]): Promise<void> {
   };
 
   const desk = openDesk({
-    vault, files, record, operators: () => operators, random: randomBytes, wallMs: Date.now,
+    vault, files, record, sources, operators: () => operators, random: randomBytes, wallMs: Date.now,
     attempts: openAttempts(bootMillis), credential: () => readCredential(paths.credentials),
   });
   const strangers = strangersAtTheDoor((uid, why, count) => void record('door.refused', SELF, { agent: null, door: 'secrets', uid, why, count }));
@@ -117,9 +126,9 @@ export async function main(args: readonly string[]): Promise<void> {
     mayAsk: (uid) => writers.includes(uid),
     onRefused: (facts) => log.warn(facts, 'a connection to the redact socket was refused'),
   });
-  serveUses(useServer, { vault, record, egressUid, facts, used, wallMs: Date.now, log });
+  serveUses(useServer, { vault, record, sources, egressUid, facts, used, wallMs: Date.now, log });
   serveCalls(callServer, {
-    vault, record, facts, used, wallMs: Date.now, log,
+    vault, record, sources, facts, used, wallMs: Date.now, log,
     // Read for each connection: these are few.
     runnerOf: async (peer) => {
       const declared = await readDeclaredAgents(paths.declaredAgents);
@@ -129,7 +138,10 @@ export async function main(args: readonly string[]): Promise<void> {
     },
   });
   void openAtStart(vault, desk, record, log);
-  setInterval(() => void endGraces(vault, files, record, log).then(desk.keepAgain).catch(onFault), EACH_MS).unref();
+  setInterval(() => {
+    sources.sweep();
+    void endGraces(vault, files, record, log).then(desk.keepAgain).catch(onFault);
+  }, EACH_MS).unref();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       vault.lock();

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The image's firewall in a network namespace of this script's own: an appliance with one wire, and at its other end a network that answers.
 
-Run as root in a new network namespace: unshare -n python3 -I probe.py FIREWALL RESOLVERS. Prints a line a try: UID ACT RESULT.
+Run as root in a new network namespace: unshare -n python3 -I probe.py FIREWALL RESOLVERS SOURCES. Prints a line a try: UID ACT RESULT.
 On a machine whose firewall is loaded: python3 -I probe.py. The wire is added to what it has, and taken away again.
 """
 import errno
@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 
-firewall, resolvers = sys.argv[1:] or (None, None)
+firewall, resolvers, sources = sys.argv[1:] or (None, None, None)
 # `here` is the appliance; all others are at the wire's other end. 44.128.0.53 is the name server that the network gives.
 HERE, RESOLVER, PUBLIC, PRIVATE, METADATA = '44.128.0.2', '44.128.0.53', '44.128.0.80', '10.9.9.9', '169.254.169.254'
 THERE = (RESOLVER, PUBLIC, PRIVATE, METADATA, '44.128.0.1')
@@ -23,6 +23,10 @@ NETWORKD = pwd.getpwnam('systemd-network').pw_uid
 
 SAID = ('OPER_STATE=routable\nDNS=10.0.2.3 1.2.3.4:53 8.8.8.8#dns.example 127.0.0.1 0.1.2.3 224.1.1.1 1.2.3 1.2.3.4.5 9.9.9.999 010.1.1.1 1..2.3 '
         '; add rule inet holdfast output accept $(id) * 2001:db8::1 9.9.9.9 192.0.2.7 7.7.7.7\nNTP=1.1.1.1\n')
+
+
+SOURCES = ('10.9.9.9 443\n10.9.9.9 53\n10.9.9.9 853\n192.168.7.7 8200\n172.31.0.1 8200\n172.32.0.1 8200\n44.128.0.80 443\n169.254.169.254 443\n127.0.0.1 9\n100.64.0.1 443\n'
+           '010.9.9.9 443\n10.9.9 443\n10.9.9.9\n10.9.9.9 0\n10.9.9.9 65536\n10.9.9.9 1-65535\n10.0.0.0/8 443\n10.9.9.9 443 x\n} ; flush ruleset ; { 1\n$(id) 1\n* 1\n')
 
 
 def run(*words, text=None):
@@ -165,6 +169,18 @@ s.recv(64)'''], stderr=subprocess.DEVNULL)
             print(f'resolv{n}', 'conf', ','.join(f.read().split()), flush=True)
         held = json.loads(subprocess.run(['nft', '-j', 'list', 'set', 'inet', 'holdfast', 'resolvers'], check=True, capture_output=True, text=True).stdout)
         print(f'resolv{n}', 'set', ','.join(sorted(held['nftables'][-1]['set'].get('elem', []))), flush=True)
+
+    # Where sources of secrets are: exactly there, for holdfast-egress and for nobody else, and no more once that is not said.
+    os.makedirs('/run/holdfast-sources')
+    for n, said in enumerate((SOURCES, '')):
+        with open('/run/holdfast-sources/addresses', 'w') as f:
+            f.write(said)
+        run('dash', sources)
+        held = json.loads(subprocess.run(['nft', '-j', 'list', 'set', 'inet', 'holdfast', 'sources'], check=True, capture_output=True, text=True).stdout)
+        print(f'source{n}', 'set', ','.join(sorted(':'.join(map(str, e['concat'])) for e in held['nftables'][-1]['set'].get('elem', []))), flush=True)
+        for name, act in {'there': tcp(PRIVATE, 443), 'dns': udp(PRIVATE, 53), 'dns-tcp': tcp(PRIVATE, 53), 'dot': tcp(PRIVATE, 853), 'metadata': tcp(METADATA, 443), 'public': tcp(PUBLIC, 443)}.items():
+            print(f'source{n}', name, tried(UIDS[0], act), flush=True)
+        print(f'source{n}', 'others', tried(UIDS[1], tcp(PRIVATE, 443)), flush=True)
 finally:
     if firewall is None:
         subprocess.run(['sysctl', '-q', '-w', 'net.ipv4.ip_unprivileged_port_start=1024'])

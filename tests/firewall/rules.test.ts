@@ -16,7 +16,7 @@ beforeAll(async () => {
   const dir = mkdtempSync(join(tmpdir(), 'holdfast-firewall-'));
   try {
     const product = join(repository, 'rootfs-overlay/usr/lib/holdfast');
-    const probe = ['python3', '-I', join(repository, 'tests/firewall/probe.py'), join(product, 'firewall.nft'), join(product, 'resolvers')];
+    const probe = ['python3', '-I', join(repository, 'tests/firewall/probe.py'), join(product, 'firewall.nft'), join(product, 'resolvers'), join(product, 'sources')];
     const env = ['env', `PROBE_UIDS=${[EGRESS, ...OTHERS].join(' ')}`];
     const log = openSync(join(dir, 'out'), 'w');
     await runInTools([`${repository}:ro`], ['unshare', '-n', '-m', 'sh', '-c', 'mount -t tmpfs tmpfs /run && exec "$@"', 'sh', ...env, ...probe], { log });
@@ -69,5 +69,18 @@ describe('name servers as the network says them', () => {
 
   it('are none once it says none', () => {
     expect(said.get('resolv1')).toEqual({ conf: '', set: '' });
+  });
+});
+
+describe('where an operator said that a source of secrets is (R18\'s one exception)', () => {
+  it('holdfast-egress reaches that private address at that port: no DNS there, nothing of another kind, and nobody else', () => {
+    expect(said.get('source0')).toEqual({
+      'set': '10.9.9.9:443,10.9.9.9:53,10.9.9.9:853,172.31.0.1:8200,192.168.7.7:8200',
+      'there': 'ok', 'public': 'ok', 'dns': 'EPERM', 'dns-tcp': 'EHOSTUNREACH', 'dot': 'EHOSTUNREACH', 'metadata': 'EHOSTUNREACH', 'others': 'EHOSTUNREACH',
+    });
+  });
+
+  it('and no longer than it is said', () => {
+    expect(said.get('source1')).toMatchObject({ set: '', there: 'EHOSTUNREACH', public: 'ok' });
   });
 });

@@ -19,6 +19,17 @@ describe('who may send', () => {
     expect([...rules.matchAll(/skuid (\S+)/g)].map(([, who]) => who)).toEqual(['$egress', 'systemd-network']);
   });
 
+  it('makes one exception of addresses, by TCP, after DNS was refused and before all that is internal is', () => {
+    const chain = /chain egress \{([^}]*(?:\{[^}]*\}[^}]*)*)\n\t\}/.exec(rules)![1]!;
+    const at = ['dport { 53, 853, 5353 } reject', 'ip daddr . tcp dport @sources accept', 'ip daddr @internal reject'].map((rule) => chain.indexOf(rule));
+    expect([at[0]! > 0, at[0]! < at[1]!, at[1]! < at[2]!]).toEqual([true, true, true]);
+    // Who fills it reads what holdfast-secretd writes, and nobody else may write there.
+    expect(said('holdfast-sources.service', 'ExecStart').at(-1)).toBe('/usr/lib/holdfast/sources');
+    expect(read('rootfs-overlay/usr/lib/tmpfiles.d/holdfast.conf')).toContain('\nd /run/holdfast-sources 0755 holdfast-secret holdfast-secret\n');
+    const writers = units.filter((unit) => said(unit, 'ReadWritePaths').includes('/run/holdfast-sources'));
+    expect(writers).toEqual(['holdfast-secretd.service']);
+  });
+
   it('has the rules before it starts, and the network has them before it is up', () => {
     expect(said('holdfast-egress.service', 'User')).toEqual(['holdfast-egress']);
     for (const key of ['Requires', 'After']) expect(said('holdfast-egress.service', key), key).toContain('holdfast-firewall.service');

@@ -63,6 +63,10 @@ export function entryWords(entry: Entry): EntryWords {
       return told(`agents' watches do not work: ${of('why')}`, 'red');
     case 'secret.used':
       return told(data['host'] === null ? `read secret ${of('name')} in a call of ${of('tool')}` : `used secret ${of('name')} for ${of('host')}`);
+    case 'secret.way':
+      return told(`a way to the source ${of('source')} was opened: ${of('host')}:${of('port')}${typeof data['address'] === 'string' ? ` at ${data['address']}` : ''}`);
+    case 'secret.read':
+      return typeof data['why'] === 'string' ? told(`secret ${of('name')} could not be read from ${of('source')}: ${of('why')}`, 'red') : told(`asked ${of('source')} for secret ${of('name')}`);
     case 'secret.changed':
       return told(`secret ${of('name')}: ${of('what')}${typeof data['why'] === 'string' ? `: ${data['why']}` : ''}`, 'yellow');
     case 'secret.unlocked':

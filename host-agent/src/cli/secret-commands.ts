@@ -6,6 +6,7 @@ const NO_VALUE: Operand = {
   name: 'VALUE',
   never: 'a value does not go on the command line, where the list of processes and histories show it: type it when asked, or give it on standard input. The one you wrote may have been seen: make a new one at its vendor',
 };
+const SOURCE: Operand = { name: 'SOURCE' };
 const AGENTS: Option = { name: 'agent', value: 'AGENT[,AGENT]', help: 'who may use it' };
 const HOSTS: Option = { name: 'host', value: 'HOST[:PORT][,…]', help: 'where it goes, and nowhere else; port 443 unless said' };
 const FORBID: Option = { name: 'forbid', value: 'AGENT[,AGENT]', help: 'who may not, whatever else is said' };
@@ -56,10 +57,11 @@ export const SECRET_COMMANDS: readonly Command[] = [
       FORBID,
       HEADER,
       EXPIRES,
+      { name: 'from', value: 'SOURCE:MOUNT/PATH#FIELD', help: 'where its value is read when it is used, instead of being kept here' },
       { name: 'rotate-every', value: 'DAYS', help: 'status says when it is older (default 90d)' },
     ],
     summary: 'keep a secret that an agent may use and never sees; its value is typed without being shown, or comes on standard input',
-    examples: ['ssh -t ops@box holdfast secret set ANTHROPIC_API_KEY --agent coder --host api.anthropic.com', 'ssh ops@box holdfast secret set NPM_TOKEN --agent coder --host registry.npmjs.org <token'],
+    examples: ['ssh -t ops@box holdfast secret set ANTHROPIC_API_KEY --agent coder --host api.anthropic.com', 'ssh ops@box holdfast secret set NPM_TOKEN --agent coder --host registry.npmjs.org <token', 'holdfast secret set NPM_TOKEN --from vault:kv/team/npm#token --agent coder --host registry.npmjs.org'],
     run: async (io, given) => (await import('./secret.ts')).secretSet(io, given),
   },
   {
@@ -93,6 +95,51 @@ export const SECRET_COMMANDS: readonly Command[] = [
     summary: 'forget a secret',
     examples: ['holdfast secret remove NPM_TOKEN'],
     run: async (io, given) => (await import('./secret.ts')).secretRemove(io, given),
+  },
+  {
+    words: ['secret', 'source', 'add'],
+    operands: [SOURCE, NO_VALUE],
+    options: [
+      { name: 'url', value: 'https://HOST[:PORT]', required: true, help: 'where it is; its certificate must be for this host' },
+      { name: 'namespace', value: 'NAMESPACE', help: 'of it, where it has any' },
+      { name: 'address', value: 'ADDRESS', help: 'the IPv4 address it has, which may be a private one; without it the host is asked of DNS and must be public' },
+      { name: 'cache', value: 'SECONDS', help: 'the longest that a value is used without reading it anew, 0 to 3600 (default 60)' },
+    ],
+    summary: 'let secrets come from Vault or OpenBao (KV version 2); its token is typed without being shown, or comes on standard input',
+    examples: ['ssh -t ops@box holdfast secret source add vault --url https://vault.example.com:8200', 'ssh ops@box holdfast secret source add vault --url https://vault.example.com:8200 --address 10.0.0.5 <token'],
+    run: async (io, given) => (await import('./secret-source.ts')).sourceAdd(io, given),
+  },
+  {
+    words: ['secret', 'source', 'token'],
+    operands: [SOURCE, NO_VALUE],
+    options: [],
+    summary: 'give a source a new token',
+    examples: ['ssh -t ops@box holdfast secret source token vault'],
+    run: async (io, given) => (await import('./secret-source.ts')).sourceToken(io, given),
+  },
+  {
+    words: ['secret', 'source', 'ca'],
+    operands: [SOURCE],
+    options: [],
+    summary: 'trust an authority of your own for a source: its certificates (PEM) come on standard input',
+    examples: ['ssh ops@box holdfast secret source ca vault <ca.pem'],
+    run: async (io, given) => (await import('./secret-source.ts')).sourceCa(io, given),
+  },
+  {
+    words: ['secret', 'source', 'list'],
+    operands: [],
+    options: [JSON_OPTION],
+    summary: 'the sources, what comes from them and what their tokens are worth; tokens are never shown',
+    examples: ['holdfast secret source list'],
+    run: async (io, given) => (await import('./secret-source.ts')).sourceList(io, given),
+  },
+  {
+    words: ['secret', 'source', 'remove'],
+    operands: [SOURCE],
+    options: [],
+    summary: 'forget a source that nothing comes from',
+    examples: ['holdfast secret source remove vault'],
+    run: async (io, given) => (await import('./secret-source.ts')).sourceRemove(io, given),
   },
   {
     words: ['secret', 'key'],

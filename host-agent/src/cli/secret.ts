@@ -5,8 +5,7 @@ import { GRACE_HOURS, ROTATE_DAYS } from '../secret/change-store.ts';
 import { showHostPort } from '../secret/host.ts';
 import type { BindingWords, MadeKeys, SecretBindingView, SecretRequest, SecretsState, SecretsStatus, SecretView } from '../secret/operator-wire.ts';
 import { ACCESS_LEVELS, SLOT_KINDS } from '../secret/store-header.ts';
-import { wipe } from '../secret/values.ts';
-import type { Answered } from './ask.ts';
+import { ask } from './ask-secretd.ts';
 import { wholeNumber, type Given } from './command.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import type { Io } from './io.ts';
@@ -56,7 +55,7 @@ const STATES: Readonly<Record<SecretsState, { readonly style: Style; readonly te
 export async function secretStatus(io: Io, given: Given): Promise<ExitCode> {
   const answer = await ask<SecretsStatus>(io, { op: 'status' }, undefined, false);
   if (!answer.ok) return answer.exit;
-  const { state, problem, generation, secrets, slots, credential, old, expired, disk } = answer.value;
+  const { state, problem, generation, secrets, slots, credential, old, expired, disk, sources } = answer.value;
   if (given.options.has('json')) {
     io.screen.json(answer.value);
     return EXIT.ok;
@@ -66,6 +65,7 @@ export async function secretStatus(io: Io, given: Given): Promise<ExitCode> {
   if (generation !== null) io.screen.line(`${secrets} kept, generation ${generation}; opened by ${[...new Set(slots)].join(', ')}${credential ? '; systemd passes a credential' : ''}`);
   for (const name of expired) io.screen.line(styled('expired: ', 'red'), `${name}; no request gets it until: holdfast secret rotate ${name}`);
   for (const name of old) io.screen.line(styled('old: ', 'yellow'), `${name} has not been rotated for as long as it should be; make a new one at its vendor, then: holdfast secret rotate ${name}`);
+  for (const { name, problem: why } of sources) io.screen.line(styled(`source ${name}: `, 'red'), why);
   if (disk !== null) io.screen.line(styled('not on the disk: ', 'red'), `the newest change: ${disk}`);
   return EXIT.ok;
 }
@@ -78,11 +78,12 @@ export async function secretSet(io: Io, given: Given): Promise<ExitCode> {
   const rotateDays = days === undefined ? accept(ROTATE_DAYS) : wholeNumber('rotate-every', days.replace(/d$/, ''), 1, 3650);
   if (!rotateDays.ok) return usage(io, rotateDays.error);
   const words = bindingWords(given);
-  const value = await readSecret(io, `The value of ${name}`);
+  const from = given.options.get('from');
+  const value = from === undefined ? await readSecret(io, `The value of ${name}`) : accept(undefined);
   if (!value.ok) return usage(io, value.error);
-  const done = await ask(io, { op: 'set', name, rotateDays: rotateDays.value, expires: expires.value, ...words }, value.value);
+  const done = await ask(io, { op: 'set', name, rotateDays: rotateDays.value, expires: expires.value, ...words, ...(from === undefined ? {} : { from }) }, value.value);
   if (!done.ok) return done.exit;
-  io.screen.line(`${name} is kept`);
+  io.screen.line(from === undefined ? `${name} is kept` : `${name} was read from ${from}, and is read there when it is used`);
   await tellBinding(io, name);
   return done.exit;
 }
@@ -120,8 +121,11 @@ export async function secretList(io: Io, given: Given): Promise<ExitCode> {
   }
   if (answer.value.length === 0) io.screen.line('no secret is kept');
   const rows = answer.value.map(({ name, binding }) => (binding === null ? [name] : [name, ...rowOf(binding)]));
-  const heading = answer.value.some(({ binding }) => binding !== null) ? ['NAME', 'AGENTS', 'HOSTS', 'HEADER', 'AGE', 'EXPIRES'] : ['NAME'];
-  if (rows.length > 0) for (const line of columns([heading, ...rows])) io.screen.line(line);
+  const sourced = answer.value.some(({ binding }) => (binding?.from ?? null) !== null);
+  const heading = answer.value.some(({ binding }) => binding !== null) ? ['NAME', 'AGENTS', 'HOSTS', 'HEADER', 'AGE', 'EXPIRES', 'FROM'] : ['NAME'];
+  // A column for those who have a source.
+  const shown = [heading, ...rows].map((row) => (sourced ? row : row.slice(0, 6)));
+  if (rows.length > 0) for (const line of columns(shown)) io.screen.line(line);
   return answer.exit;
 }
 
@@ -174,20 +178,21 @@ async function tellBinding(io: Io, name: string): Promise<ExitCode> {
   }
   const { binding } = secret;
   if (binding === null) return EXIT.ok;
-  const { agents, forbid, hosts, header, placeholder } = binding;
+  const { agents, forbid, hosts, header, placeholder, from } = binding;
   io.screen.line(`agents: ${agents.length === 0 ? 'none yet; name them with: ' : agents.join(', ')}`, agents.length === 0 ? `holdfast secret access ${name} --agent AGENT` : '');
   if (forbid.length > 0) io.screen.line(`forbidden: ${forbid.join(', ')}`);
   io.screen.line(`hosts:  ${hosts.map(showHostPort).join(', ')}`);
   io.screen.line(`header: ${header.name}: ${header.template}`);
+  if (from !== null) io.screen.line(`from:   ${from}`);
   io.screen.line('the agent sees this in its place, and what it sends with it gets the value on its way out:');
   io.screen.command('  ', placeholder);
   for (const agent of agents) io.screen.line(`what remains: ${agent} takes it up when it is started: holdfast agent stop ${agent}, then holdfast agent start ${agent}`);
   return EXIT.ok;
 }
 
-function rowOf({ agents, hosts, header, ageDays, rotateDays, expires }: SecretBindingView): readonly string[] {
+function rowOf({ agents, hosts, header, ageDays, rotateDays, expires, from }: SecretBindingView): readonly string[] {
   const age = `${ageDays}d${ageDays >= rotateDays ? ' OLD' : ''}`;
-  return [agents.join(',') || '-', hosts.map(showHostPort).join(','), header.name, age, expires?.slice(0, 10) ?? '-'];
+  return [agents.join(',') || '-', hosts.map(showHostPort).join(','), header.name, from === null ? age : '-', expires?.slice(0, 10) ?? '-', from ?? 'kept here'];
 }
 
 function bindingWords(given: Given): BindingWords {
@@ -202,21 +207,6 @@ function expiryOf(given: Given): Result<string | null> {
   const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T23:59:59.999Z`) : /^\d{4}-\d{2}-\d{2}T/.test(text) ? Date.parse(text) : Number.NaN;
   const valid = !Number.isNaN(at) && new Date(at).toISOString().slice(0, 10) === text.slice(0, 10);
   return valid || (!Number.isNaN(at) && text.includes('T')) ? accept(new Date(at).toISOString()) : refuse(`--expires must be a day that exists (2027-03-31) or a time (2027-03-31T12:00:00Z), not "${text}"`);
-}
-
-type Asked<T> = Answered<T> & { readonly exit: ExitCode };
-
-/** Whatever is not an answer is already on the screen. The secret is wiped. `tellDisk`: what is not on the disk yet is said too. */
-async function ask<T>(io: Io, request: SecretRequest, secret?: Buffer, tellDisk = true): Promise<Asked<T>> {
-  const answer = await askSecretd<T>(io.paths.secretOperatorSocket, request, secret);
-  wipe(secret);
-  if (answer.ok === true) {
-    if (answer.disk === null || !tellDisk) return { ok: true, value: answer.value, exit: EXIT.ok };
-    io.screen.complain(styled('changed, but not yet on disk: ', 'red'), answer.disk);
-    return { ok: true, value: answer.value, exit: EXIT.refused };
-  }
-  io.screen.complain(styled(answer.ok === null ? 'unavailable: ' : 'refused: ', 'red'), answer.error);
-  return { ok: false, exit: answer.ok === null ? EXIT.unavailable : EXIT.refused };
 }
 
 async function askQuietly<T>(io: Io, request: SecretRequest): Promise<T | null> {

@@ -180,3 +180,36 @@ test('an end that only another line could tell is nobody\'s word', async () => {
   ways.connect(() => undefined).said({ ...END, call: callIn(answer), status: 401 } as unknown as JsonValue);
   expect(spent().open).toBe(21_000);
 });
+
+describe('a way to a source of secrets', () => {
+  const WAY = { ask: 'source', source: 'vault', host: 'vault.example.com', port: 8200, address: '10.0.0.5' };
+  const said = async (made: ReturnType<typeof world>, id: number): Promise<JsonObject> => {
+    made.line.said({ ...WAY, id });
+    for (let turn = 0; turn < 500; turn += 1) {
+      const answer = made.said.find((one) => one['id'] === id);
+      if (answer !== undefined) return answer;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    throw new Error('no answer');
+  };
+
+  test('is on record before it is opened', async () => {
+    const made = world();
+    expect(await said(made, 1)).toEqual({ id: 1, ok: true });
+    expect(made.kept.at(-1)).toMatchObject({ kind: 'secret.way', actor: { type: 'system', id: 'holdfast-egress' }, data: { source: 'vault', host: 'vault.example.com', port: 8200, address: '10.0.0.5' } });
+  });
+
+  test('and otherwise is none', async () => {
+    const made = world();
+    made.world.onAppend = async () => refuse('the disk is full');
+    expect(await said(made, 1)).toMatchObject({ ok: false, refusal: { rule: 'ledger.unavailable' } });
+  });
+
+  test('not more of them than holdfast-secretd has need of', async () => {
+    const made = world();
+    const answers: JsonObject[] = [];
+    for (let id = 1; id <= 41; id += 1) answers.push(await said(made, id));
+    expect(answers.slice(0, 40).every(({ ok }) => ok === true)).toBe(true);
+    expect(answers[40]).toMatchObject({ ok: false, refusal: { rule: 'limit.rate' } });
+  });
+});

@@ -2,14 +2,14 @@
 import { parseEgressMessage } from '../door/egress-door.ts';
 import { openTokenBucket, type TokenBucket } from '../door/token-bucket.ts';
 import type { KeptAccounts } from '../effects/kept-accounts.ts';
-import type { NetAnswer, NetAsk, NetEnd, NetRefusal } from '../egress/egress-wire.ts';
+import type { NetAnswer, NetAsk, NetEnd, NetRefusal, SourceWay } from '../egress/egress-wire.ts';
 import type { AgentAuthority } from '../gate/authority.ts';
 import type { AgentName, CallId, GrantId, SessionId } from '../identity/ids.ts';
 import { refuse, type Result } from '../identity/result.ts';
 import type { EntryDraft, JsonValue } from '../ledger/entry.ts';
 import { judgeNet, refusedForEnded, refusedWay, type NetAllowed, type NetRefused } from '../tool-call/judge-net.ts';
 import { judgeSpending, type Spending } from '../tool-call/judge-spending.ts';
-import { lost, netIntent, netOutcome, type Begun, type Ended } from '../tool-call/net-entries.ts';
+import { lost, netIntent, netOutcome, sourceWay, type Begun, type Ended } from '../tool-call/net-entries.ts';
 import type { Appended, PermitStamp, ToolCallPorts } from '../tool-call/ports.ts';
 import { recordedNetPermit } from '../tool-call/recorded-permit.ts';
 import { NOTHING, settle, type Amounts } from '../usage/account.ts';
@@ -43,6 +43,8 @@ export type WaysOut = {
 
 /** An agent's requests, all connections together: a program that installs packages asks for a few dozen at a time. */
 const ASKS = { perSecond: 50, burst: 200 };
+/** Of holdfast-secretd. */
+const SOURCES = { perSecond: 10, burst: 40 };
 const MOST_OPEN = 128;
 /** holdfast-egress ends by itself what is past its time. One that does not is told, and then not waited for. */
 const TELL_MS = 5_000;
@@ -69,6 +71,7 @@ export function openWaysOut(ports: WaysOutPorts): WaysOut {
   const outs = new Map<CallId, Out>();
   const buckets = new Map<AgentName, TokenBucket>();
   const refusals = openNetRefusals(ports.note);
+  const sourceWays = openTokenBucket(SOURCES, clock.now());
   let closed = false;
 
   async function answer(ask: NetAsk, send: Out['send']): Promise<void> {
@@ -179,13 +182,23 @@ export function openWaysOut(ports: WaysOutPorts): WaysOut {
     return [...outs.values()].filter((out) => out.agent === agent).length;
   }
 
-  async function record(draft: EntryDraft, stamp: PermitStamp): Promise<Result<Appended>> {
+  async function record(draft: EntryDraft, stamp: PermitStamp | null): Promise<Result<Appended>> {
     try {
       return await ledger.append(draft, stamp);
     } catch (fault) {
       ports.onFault(fault);
       return refuse('the ledger did not answer');
     }
+  }
+
+  /** No agent's way, and nothing of it is judged here: but what is not on record does not happen, and who asks for it may not be the one to record it. */
+  async function noted({ id, ...way }: SourceWay, send: Out['send']): Promise<void> {
+    const no = (rule: string, message: string): void => send({ id, ok: false, refusal: { rule, message, ask: null, retryAfterMs: null } });
+    if (closed) return no('stopping', 'Holdfast is stopping.');
+    if (!sourceWays.take(clock.now())) return no('limit.rate', `More than ${SOURCES.perSecond} ways to sources of secrets a second.`);
+    const recorded = await record(sourceWay(way), null);
+    if (recorded.ok) send({ id, ok: true });
+    else no('ledger.unavailable', 'Nothing can be recorded now, and nothing goes out unrecorded.');
   }
 
   return {
@@ -204,6 +217,8 @@ export function openWaysOut(ports: WaysOutPorts): WaysOut {
             if (ports.authorityOf(refused.agent) === null) return ports.onFault(new Error(`holdfast-egress told of ${refused.agent}, which is not served`));
             return refusals.addTurnedAway(refused, clock.now());
           }
+          case 'source':
+            return void noted(read.way, send);
           case 'end':
             return ended(read.end, send);
           case 'bad':

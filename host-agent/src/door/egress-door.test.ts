@@ -72,3 +72,20 @@ test('property: nothing that can be said is a fault', () => {
     parseEgressMessage({ ...REQUEST, [field]: value } as JsonObject);
   }));
 });
+
+const WAY = { id: 7, ask: 'source', source: 'vault', host: 'vault.example.com', port: 8200, address: null };
+
+test('a way to a source is read as it is', () => {
+  for (const way of [WAY, { ...WAY, address: '10.0.0.5' }]) expect(parseEgressMessage(way)).toEqual({ say: 'source', way });
+});
+
+test.each<[string, JsonObject]>([
+  ['a field more', { ...WAY, agent: 'coder' }],
+  ['a name that is none', { ...WAY, source: '../x' }],
+  ['a host in capitals', { ...WAY, host: 'Vault.example.com' }],
+  ['port 0', { ...WAY, port: 0 }],
+  ['an address in another spelling', { ...WAY, address: '0x7f.1' }],
+  ['no address at all', { ...WAY, address: 7 }],
+])('a way to a source with %s is refused under its id', (_, message) => {
+  expect(parseEgressMessage(message)).toMatchObject({ say: 'bad', id: 7 });
+});

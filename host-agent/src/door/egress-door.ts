@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ModelAsk, ModelUsage, NetAsk, NetEnd, NetTurnedAway } from '../egress/egress-wire.ts';
+import type { ModelAsk, ModelUsage, NetAsk, NetEnd, NetTurnedAway, SourceWay } from '../egress/egress-wire.ts';
 import { isHostName } from '../egress/host-name.ts';
 import { isOwnRule } from '../egress/net-refusal.ts';
 import { parseAgentName, type CallId } from '../identity/ids.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
 import { checkFields, isCount, isObject } from '../ledger/shape.ts';
+import { isIpv4Text, parseSourceName } from '../secret/source.ts';
 import { MOST } from '../usage/account.ts';
 
 // What holdfast-egress says, read strictly. It reads what agents and servers write, so it is not believed more than it must be: what
@@ -13,6 +14,7 @@ import { MOST } from '../usage/account.ts';
 
 export type EgressMessage =
   | { readonly say: 'ask'; readonly ask: NetAsk }
+  | { readonly say: 'source'; readonly way: SourceWay }
   | { readonly say: 'end'; readonly end: NetEnd }
   | { readonly say: 'refused'; readonly refused: NetTurnedAway }
   | { readonly say: 'bad'; readonly id: number | null; readonly why: string };
@@ -35,8 +37,25 @@ export function parseEgressMessage(value: JsonValue): EgressMessage {
     return refused.ok ? { say: 'refused', refused: refused.value } : { say: 'bad', id: null, why: refused.error };
   }
   const id = isCount(value['id']) ? value['id'] : null;
+  if (value['ask'] === 'source') {
+    const way = parseSourceWay(value);
+    return way.ok ? { say: 'source', way: way.value } : { say: 'bad', id, why: way.error };
+  }
   const ask = parseAsk(value);
   return ask.ok ? { say: 'ask', ask: ask.value } : { say: 'bad', id, why: ask.error };
+}
+
+function parseSourceWay(value: JsonObject): Result<SourceWay> {
+  const fields = checkFields(value, ['id', 'ask', 'source', 'host', 'port', 'address']);
+  if (!fields.ok) return fields;
+  const { id, host, port, address } = value;
+  if (!isCount(id)) return refuse('id must be a positive integer');
+  const source = parseSourceName(String(value['source']));
+  if (!source.ok) return source;
+  if (typeof host !== 'string' || !isHostName(host)) return refuse('host must be a name in small letters, without a final dot');
+  if (!isCount(port) || port > 65_535) return refuse('port must be 1 to 65535');
+  if (address !== null && (typeof address !== 'string' || !isIpv4Text(address))) return refuse('address must be null or four decimal numbers');
+  return accept({ id, ask: 'source', source: source.value, host, port, address });
 }
 
 function parseAsk(value: JsonObject): Result<NetAsk> {

@@ -4,6 +4,7 @@ import { connect as connectTcp, isIPv6, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import type { NetEnd, NetRefusal } from '../egress/egress-wire.ts';
 import { whyTextNotPublic } from '../egress/address.ts';
+import { whyNoSourceAddress } from '../egress/source-address.ts';
 import { literalAddress } from '../egress/host.ts';
 import { refusal } from '../egress/net-refusal.ts';
 import type { Target } from '../egress/target.ts';
@@ -22,7 +23,12 @@ export class DialFault extends Error {
   }
 }
 
-export type Dial = { readonly tcp: (to: Target) => Promise<Socket>; readonly tls: (to: Target) => Promise<TLSSocket> };
+export type Dial = {
+  readonly tcp: (to: Target) => Promise<Socket>;
+  readonly tls: (to: Target) => Promise<TLSSocket>;
+  /** To the address of a source of secrets, as an operator declared it; no name is asked for. */
+  readonly source: (address: string, port: number) => Promise<Socket>;
+};
 
 const RESOLVE_MS = 2_000;
 const RESOLVE_TRIES = 2;
@@ -32,7 +38,19 @@ const ADDRESSES_MAX = 4;
 
 export function dialer(context: SecureContext): Dial {
   const tcp = async (to: Target): Promise<Socket> => connectAny(await addressesOf(to), to);
-  return { tcp, tls: async (to) => secure(await tcp(to), to, context) };
+  return { tcp, tls: async (to) => secure(await tcp(to), to, context), source: connectSource };
+}
+
+async function connectSource(address: string, port: number): Promise<Socket> {
+  const why = whyNoSourceAddress(address);
+  if (why !== null) throw new DialFault(refusal('internal_address', `${address} is no address that a source can have: ${why}`), 'refused');
+  const socket = await connectOne(address, port).catch((fault: NodeJS.ErrnoException) => {
+    throw new DialFault(refusal('unreachable', `${address}:${port} does not answer (${fault.code ?? fault.message})`), 'unreachable');
+  });
+  if (socket.localAddress !== socket.remoteAddress) return socket;
+  // An address of this machine's own is loopback by another name.
+  socket.destroy();
+  throw new DialFault(refusal('internal_address', `${address} is this machine itself`), 'refused');
 }
 
 async function addressesOf({ host }: Target): Promise<readonly string[]> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { NetAsk, NetEnd, NetRefusal, NetTurnedAway } from '../egress/egress-wire.ts';
+import type { NetAsk, NetEnd, NetRefusal, NetTurnedAway, SourceWay } from '../egress/egress-wire.ts';
 import type { CheckedPermit, NetFacts } from '../egress/check-net-permit.ts';
 import { refusal } from '../egress/net-refusal.ts';
 import { readAnswer, readCut, type Allowed } from '../egress/read-answer.ts';
@@ -33,6 +33,8 @@ export type Ways = {
   readonly adopt: (checked: CheckedPermit) => OpenWay | null;
   /** Refused here, and nobody was asked: the ledger has a word of it too. */
   readonly turnedAway: TurnedAway['add'];
+  /** Records a way to a source of values; why it cannot be, or null. */
+  readonly note: (way: Omit<SourceWay, 'id' | 'ask'>) => Promise<string | null>;
   readonly count: () => number;
   readonly close: () => void;
 };
@@ -134,6 +136,12 @@ export function openWays({ socket, facts, used, log }: WaysPorts): Ways {
     },
     adopt: (checked) => begin({ ...checked, limits: { bytesUp: Number.MAX_SAFE_INTEGER, bytesDown: Number.MAX_SAFE_INTEGER } }, () => {}),
     turnedAway: away.add,
+    note: async (way) => {
+      const answer = await door.ask({ ask: 'source', ...way });
+      if (answer?.['ok'] === true) return null;
+      const told = answer === null ? null : answer['refusal'];
+      return isObject(told ?? null) && typeof (told as JsonObject)['message'] === 'string' ? String((told as JsonObject)['message']).slice(0, 300) : AWAY.message;
+    },
     count: () => open.size,
     close: () => {
       for (const stop of [...open.values()]) stop({ how: 'cut', why: 'holdfast-egress is stopping' });

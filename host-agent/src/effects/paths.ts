@@ -58,6 +58,9 @@ export function pathsUnder(root: string) {
     secretRedactSocket: `${root}/run/holdfast-secretd/redact.sock`,
     /** What is bound to whom, without a value: 0644, in a folder of its own that systemd makes and everybody may enter. */
     secretBindings: `${root}/run/holdfast-secrets/bindings.json`,
+    /** The places of sources of secrets, for holdfast-egress: 0644, in a folder of its own; and the addresses among them, for the firewall. */
+    secretSources: `${root}/run/holdfast-sources/sources.json`,
+    secretSourceAddresses: `${root}/run/holdfast-sources/addresses`,
     /** The encrypted store as the early loader found it (root puts it there, secretd takes it away), and as secretd wants it kept. */
     secretStoreIn: `${root}/run/holdfast-secret-store/in`,
     secretStoreOut: `${root}/run/holdfast-secret-store/out`,
@@ -69,6 +72,8 @@ export function pathsUnder(root: string) {
     egressDoorSocket: `${root}/run/holdfast/egress.sock`,
     /** holdfastd has a request made for `net.fetch`. */
     egressFetchSocket: `${root}/run/holdfast-egress/fetch.sock`,
+    /** holdfast-secretd has a way opened to one of its sources. */
+    egressSourceSocket: `${root}/run/holdfast-egress/sources/sources.sock`,
     /** A socket for each agent, NAME.sock: what its relay connects to. */
     egressAgentSockets: `${root}/run/holdfast-egress/agents`,
     /** Its own: the authority of this boot with its key, and which receipts were used. */

@@ -11,11 +11,12 @@ import { wipe, wipeable, wipeableCopy } from '../secret/values.ts';
  */
 export type SecretValue =
   | { readonly ok: true; readonly value: Buffer }
-  | { readonly ok: false; readonly rule: 'locked' | 'not_bound' | 'receipt' | 'expired' | 'away'; readonly why: string };
+  | { readonly ok: false; readonly rule: 'locked' | 'not_bound' | 'receipt' | 'expired' | 'source' | 'away'; readonly why: string };
 
 /** Each over a connection of its own, so that no two values stand in one buffer; holdfast-secretd takes 16. */
 const AT_ONCE = 8;
-const ANSWER_MS = 5_000;
+/** Longer than holdfast-secretd waits for a source of values (READ_MS). */
+const ANSWER_MS = 10_000;
 const ANSWER_MAX = 128 * 1024;
 const PIECE = 16 * 1024;
 const TOO_LONG = Number.POSITIVE_INFINITY;
@@ -23,7 +24,7 @@ const NEWLINE = 0x0a;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const FIELD = Buffer.from('"value":"');
-const RULES = ['locked', 'not_bound', 'receipt', 'expired'] as const;
+const RULES = ['locked', 'not_bound', 'receipt', 'expired', 'source'] as const;
 const AWAY: SecretValue = { ok: false, rule: 'away', why: 'holdfast-secretd does not answer' };
 
 /** `use`: holdfast-egress, for a permit of a way out. `read`: a runner, for the permit of a call. */

@@ -11,7 +11,7 @@ export type SpliceEnd = 'ok' | 'idle' | 'failed';
  * Joins two connections until one is done, counting what passes. Who reads slowly holds up who writes, and no memory of ours. Both are
  * closed at the end, whatever it was.
  */
-export function splice(program: Duplex, host: Duplex, way: OpenWay, ended: (how: SpliceEnd) => void): void {
+export function splice(program: Duplex, host: Duplex, way: Pick<OpenWay, 'up' | 'down' | 'onStop'>, ended: (how: SpliceEnd) => void): void {
   let done = false;
   const idle = setTimeout(() => finish('idle'), IDLE_MS);
 

@@ -34,6 +34,9 @@ export type NetAsk = {
   readonly upgrade: string | null;
 };
 
+/** A way of holdfast-secretd to a source of values, which holdfastd does not judge, but records before a packet leaves. */
+export type SourceWay = { readonly id: number; readonly ask: 'source'; readonly source: string; readonly host: string; readonly port: number; readonly address: string | null };
+
 /** Why not, in words an agent can act on. Becomes the JSON body of the 403 (or 429 when it says when to try again). */
 export type NetRefusal = {
   readonly rule: string;
@@ -96,4 +99,4 @@ export type NetCut = { readonly cut: CallId; readonly why: string };
 export type SecretAsk = { readonly id: number; readonly ask: 'use'; readonly name: string; readonly permit: NetPermit; readonly receipt: Receipt };
 export type SecretAnswer =
   | { readonly id: number; readonly ok: true; readonly value: string }
-  | { readonly id: number; readonly ok: false; readonly rule: 'locked' | 'not_bound' | 'receipt' | 'expired'; readonly why: string };
+  | { readonly id: number; readonly ok: false; readonly rule: 'locked' | 'not_bound' | 'receipt' | 'expired' | 'source'; readonly why: string };

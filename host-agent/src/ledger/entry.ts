@@ -35,6 +35,8 @@ export const ENTRY_KINDS = [
   'watch.back',
   'watch.lost',
   'secret.used',
+  'secret.way',
+  'secret.read',
   'secret.changed',
   'secret.unlocked',
   'secret.closed',

@@ -18,7 +18,7 @@ const OWN_KINDS: ReadonlySet<EntryKind> = new Set<EntryKind>(['boot', 'clock.jum
 const WATCH_KINDS: ReadonlySet<EntryKind> = new Set<EntryKind>(['unmediated.exec', 'unmediated.file', 'unmediated.counted', 'unmediated.lost']);
 
 /** Of secrets, and of who knocked at their door: the word of the process that holds them. */
-const SECRET_KINDS: ReadonlySet<EntryKind> = new Set<EntryKind>(['secret.used', 'secret.changed', 'secret.unlocked', 'secret.closed']);
+const SECRET_KINDS: ReadonlySet<EntryKind> = new Set<EntryKind>(['secret.used', 'secret.read', 'secret.changed', 'secret.unlocked', 'secret.closed']);
 
 /** A writer can only say what is its own to say; in particular nobody but the ledger can claim a boot. */
 export function mayWrite(source: string, kind: EntryKind): boolean {

@@ -10,6 +10,7 @@ import type { SecretBinding } from './binding.ts';
 import { parseHeaderText, type HeaderTemplate } from './header-template.ts';
 import { parseHostPort, type HostPort } from './host.ts';
 import { parseSecretName, type SecretName } from './name.ts';
+import { isCacheTime, isIpv4Text, parseNamespace, parseOrigin, parseSourceName, parseSourceUrl, type SecretOrigin, type SourceName } from './source.ts';
 import { ACCESS_LEVELS, isRotation, isTimeOrNull, parseAgents, SLOT_KINDS, type AccessLevel, type SlotKind } from './store-header.ts';
 
 /** Of the bytes that follow. */
@@ -21,8 +22,12 @@ const MOST_GRACE_HOURS = 30 * 24;
 /** Lists that are null stay as they are. Hosts are `name` or `name:port`, a header `NAME: TEMPLATE`. */
 export type BindingWords = { readonly agents: readonly string[] | null; readonly forbid: readonly string[] | null; readonly hosts: readonly string[] | null; readonly header: string | null };
 export type SecretRequest =
-  | { readonly op: 'status' | 'list' | 'init' | 'unlock' | 'lock' }
-  | ({ readonly op: 'set'; readonly name: string; readonly rotateDays: number; readonly expires: string | null } & BindingWords)
+  | { readonly op: 'status' | 'list' | 'init' | 'unlock' | 'lock' | 'sources' }
+  /** `from`: where its value comes from, as SOURCE:MOUNT/PATH#FIELD; then no bytes follow. */
+  | ({ readonly op: 'set'; readonly name: string; readonly rotateDays: number; readonly expires: string | null; readonly from?: string } & BindingWords)
+  /** Its token follows; as it does with `source-token`, and certificates with `source-ca`. */
+  | { readonly op: 'source-add'; readonly name: string; readonly url: string; readonly namespace: string | null; readonly address: string | null; readonly cacheSeconds: number }
+  | { readonly op: 'source-token' | 'source-ca' | 'source-remove'; readonly name: string }
   | { readonly op: 'rotate'; readonly name: string; readonly graceHours: number; readonly expires: string | null }
   | { readonly op: 'remove'; readonly name: string }
   | ({ readonly op: 'access'; readonly name: string } & BindingWords)
@@ -31,8 +36,10 @@ export type SecretRequest =
 
 export type ReadBinding = { readonly agents?: readonly AgentName[]; readonly forbid?: readonly AgentName[]; readonly hosts?: readonly HostPort[]; readonly header?: HeaderTemplate };
 export type ReadRequest =
-  | { readonly op: 'status' | 'list' | 'init' | 'unlock' | 'lock' }
-  | { readonly op: 'set'; readonly name: SecretName; readonly rotateDays: number; readonly expires: string | null; readonly binding: ReadBinding }
+  | { readonly op: 'status' | 'list' | 'init' | 'unlock' | 'lock' | 'sources' }
+  | { readonly op: 'set'; readonly name: SecretName; readonly rotateDays: number; readonly expires: string | null; readonly from?: SecretOrigin; readonly binding: ReadBinding }
+  | { readonly op: 'source-add'; readonly name: SourceName; readonly host: string; readonly port: number; readonly namespace: string | null; readonly address: string | null; readonly cacheSeconds: number }
+  | { readonly op: 'source-token' | 'source-ca' | 'source-remove'; readonly name: SourceName }
   | { readonly op: 'rotate'; readonly name: SecretName; readonly graceHours: number; readonly expires: string | null }
   | { readonly op: 'remove'; readonly name: SecretName }
   | { readonly op: 'access'; readonly name: SecretName; readonly binding: ReadBinding }
@@ -58,6 +65,24 @@ export type SecretsStatus = {
   readonly expired: readonly string[];
   /** Why the newest change is not on the disk. */
   readonly disk: string | null;
+  /** Sources that do not give what they should, and why. */
+  readonly sources: readonly { readonly name: string; readonly problem: string }[];
+};
+/** For who holds no role for secrets, `about` is null: names only. Never a token. */
+export type SourceView = { readonly name: string; readonly about: SourceAbout | null };
+export type SourceAbout = {
+  readonly url: string;
+  readonly namespace: string | null;
+  readonly address: string | null;
+  readonly ca: boolean;
+  readonly cacheSeconds: number;
+  readonly secrets: readonly string[];
+  readonly setAt: string;
+  readonly setBy: string;
+  /** Seconds until its token ends; null where that is not known, or it never does. */
+  readonly tokenSeconds: number | null;
+  readonly renewable: boolean;
+  readonly problem: string | null;
 };
 /** For who holds no role for secrets, `binding` is null: names only (D09). */
 export type SecretView = { readonly name: string; readonly binding: SecretBindingView | null };
@@ -69,6 +94,8 @@ export type SecretBindingView = SecretBinding & {
   readonly rotateDays: number;
   readonly expires: string | null;
   readonly oldUntil: string | null;
+  /** SOURCE:MOUNT/PATH#FIELD, where its value is not kept here. */
+  readonly from: string | null;
 };
 /** The code that opens the store when the passphrase is forgotten: told once, kept nowhere. */
 export type MadeKeys = { readonly recovery: string | null; readonly credential: boolean };
@@ -82,13 +109,16 @@ export function parseSecretRequest(value: JsonValue): Result<ReadRequest> {
     case 'init':
     case 'unlock':
     case 'lock':
+    case 'sources':
       return fields(value, [], () => accept({ op }));
     case 'set':
-      return fields(value, ['name', 'agents', 'forbid', 'hosts', 'header', 'rotateDays', 'expires'], () => {
+      return fields(value, ['name', 'agents', 'forbid', 'hosts', 'header', 'rotateDays', 'expires', ...(Object.hasOwn(value, 'from') ? ['from'] : [])], () => {
         const { rotateDays, expires } = value;
+        const from = Object.hasOwn(value, 'from') ? parseOrigin(String(value['from'])) : accept(null);
+        if (!from.ok) return from;
         if (!isRotation(rotateDays)) return refuse('the days until it should be rotated must be a whole number from 1 to 3650');
         if (!isTimeOrNull(expires)) return refuse('expires must be null or a time');
-        return named(value, (name) => bound(value, (binding) => accept({ op, name, rotateDays, expires, binding })));
+        return named(value, (name) => bound(value, (binding) => accept({ op, name, rotateDays, expires, binding, ...(from.value === null ? {} : { from: from.value }) })));
       });
     case 'rotate':
       return fields(value, ['name', 'graceHours', 'expires'], () => {
@@ -101,6 +131,15 @@ export function parseSecretRequest(value: JsonValue): Result<ReadRequest> {
       return fields(value, ['name'], () => named(value, (name) => accept({ op, name })));
     case 'access':
       return fields(value, ['name', 'agents', 'forbid', 'hosts', 'header'], () => named(value, (name) => bound(value, (binding) => accept({ op, name, binding }))));
+    case 'source-add':
+      return fields(value, ['name', 'url', 'namespace', 'address', 'cacheSeconds'], () => parseNewSource(value));
+    case 'source-token':
+    case 'source-ca':
+    case 'source-remove':
+      return fields(value, ['name'], () => {
+        const name = parseSourceName(String(value['name']));
+        return name.ok ? accept({ op, name: name.value }) : name;
+      });
     case 'level':
       return fields(value, ['agent', 'level'], () => {
         const agent = parseAgentName(String(value['agent']));
@@ -116,6 +155,19 @@ export function parseSecretRequest(value: JsonValue): Result<ReadRequest> {
     default:
       return refuse('op is not one that holdfast-secretd knows');
   }
+}
+
+function parseNewSource(value: JsonObject): Result<ReadRequest> {
+  const { address, cacheSeconds } = value;
+  const name = parseSourceName(String(value['name']));
+  if (!name.ok) return name;
+  const at = parseSourceUrl(String(value['url']));
+  if (!at.ok) return at;
+  const namespace = value['namespace'] === null ? accept(null) : parseNamespace(String(value['namespace']));
+  if (!namespace.ok) return namespace;
+  if (address !== null && (typeof address !== 'string' || !isIpv4Text(address))) return refuse('an address is four decimal numbers: 10.0.0.5');
+  if (!isCacheTime(cacheSeconds)) return refuse('the time that values are kept must be 0 to 3600 seconds');
+  return accept({ op: 'source-add', name: name.value, ...at.value, namespace: namespace.value, address, cacheSeconds });
 }
 
 function fields(value: JsonObject, names: readonly string[], read: () => Result<ReadRequest>): Result<ReadRequest> {

@@ -3,10 +3,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AgentName } from '../identity/ids.ts';
-import { addSecret, bindSecret, endGrace, removeSecret, rotateSecret, setLevel, setSlot } from './change-store.ts';
+import type { Result } from '../identity/result.ts';
+import { addSecret, addSource, bindSecret, changeSource, endGrace, removeSecret, removeSource, rotateSecret, setLevel, setSlot, type NewSource } from './change-store.ts';
 import type { SecretName } from './name.ts';
 import { newSlot, newStore, openStore, readStore, writeStore, WRONG_KEY } from './store-file.ts';
-import type { StoreHeader } from './store-header.ts';
+import type { SecretOrigin, SourceName } from './source.ts';
+import { parseStoreHeader, type StoreHeader } from './store-header.ts';
 import type { Values } from './values.ts';
 import { printRecoveryCode, readRecoveryCode } from './recovery-code.ts';
 
@@ -153,5 +155,67 @@ describe('a recovery code', () => {
 
   test('anything else is none', () => {
     for (const text of ['', 'correct horse battery', `${CODE.toString()}0`, CODE.toString().slice(1), CODE.toString().replace('A', 'U')]) expect(readRecoveryCode(Buffer.from(text))).toBeNull();
+  });
+});
+
+describe('a store with a source', () => {
+  const source: NewSource = { name: 'vault' as SourceName, kind: 'vault', host: 'vault.example.com', port: 8200, namespace: 'team', address: '10.0.0.5', ca: null, cacheSeconds: 60 };
+  const done = (result: Result<StoreHeader>): StoreHeader => {
+    if (!result.ok) throw new Error(result.error);
+    return result.value;
+  };
+  const bound = { family: 'generic' as const, agents: [], forbid: [], hosts: [{ host: 'api.example.com', port: 443 }], header: { name: 'authorization', template: 'Bearer {}' }, rotateDays: 90, expires: null };
+  const from: SecretOrigin = { source: source.name, mount: 'kv', path: 'app', field: 'key' };
+
+  test('keeps its token and no value of what comes from it; without one it is what it was before there were any', () => {
+    const { header: old, masterKey, bytes } = made();
+    expect(Object.keys(read(bytes).header)).not.toContain('sources');
+    const withSource = done(addSource(old, source, by));
+    const header = done(addSecret(withSource, { ...bound, name: name('C_KEY'), from }, by));
+    const values: Values[] = [{ value: Buffer.from('value-of-a'), old: null }, { value: Buffer.from('value-of-b'), old: Buffer.from('before-b') }, { value: Buffer.from('the-token'), old: null }];
+    const store = read(writeStore(header, masterKey, values, randomBytes));
+    expect(store.header).toEqual(header);
+    const opened = openStore(store, PASSPHRASE, ['passphrase']);
+    if (!opened.ok) throw new Error(opened.error);
+    expect(opened.value.values.map(({ value }) => Buffer.from(value).toString())).toEqual(['value-of-a', 'value-of-b', 'the-token']);
+    const removed = done(removeSource(done(removeSecret(header, name('C_KEY'))), source.name));
+    expect(Object.keys(removed)).not.toContain('sources');
+  });
+
+  test('a value too few or too many is no store', () => {
+    const { header: old, masterKey } = made();
+    const header = done(addSource(old, source, by));
+    const two: Values[] = [{ value: Buffer.from('a'), old: null }, { value: Buffer.from('b'), old: Buffer.from('c') }];
+    expect(openStore(read(writeStore(header, masterKey, two, randomBytes)), PASSPHRASE, ['passphrase'])).toMatchObject({ ok: false, key: 'right' });
+  });
+
+  test('refuses what would leave a secret without its source, or a source twice', () => {
+    const header = done(addSource(made().header, source, by));
+    expect(addSource(header, source, by)).toMatchObject({ ok: false, error: expect.stringContaining('already') });
+    expect(addSecret(made().header, { ...bound, name: name('C_KEY'), from }, by)).toMatchObject({ ok: false, error: expect.stringContaining('no source vault') });
+    const used = done(addSecret(header, { ...bound, name: name('C_KEY'), from }, by));
+    expect(removeSource(used, source.name)).toMatchObject({ ok: false, error: expect.stringContaining('C_KEY') });
+    expect(rotateSecret(used, name('C_KEY'), 24, null, by)).toMatchObject({ ok: false, error: expect.stringContaining('vault:kv/app#key') });
+    expect(changeSource(used, 'other' as SourceName, {}, by)).toMatchObject({ ok: false });
+    let full = header;
+    for (let n = 0; n < 7; n += 1) full = done(addSource(full, { ...source, name: `v${n}` as SourceName }, by));
+    expect(addSource(full, { ...source, name: 'one-more' as SourceName }, by)).toMatchObject({ ok: false, error: expect.stringContaining('no more fit') });
+  });
+
+  test.each<[string, (header: any) => void]>([
+    ['an empty list of them', (header) => (header.sources = [])],
+    ['another kind', (header) => (header.sources[0].kind = 'http')],
+    ['an address in another spelling', (header) => (header.sources[0].address = '0x0a.5')],
+    ['a host that is an address', (header) => (header.sources[0].host = '10.0.0.5')],
+    ['certificates that are none', (header) => (header.sources[0].ca = 'x')],
+    ['a token in the header', (header) => (header.sources[0].token = 'x')],
+    ['a secret of a source that there is not', (header) => (header.secrets[2].from.source = 'other')],
+    ['a path upwards', (header) => (header.secrets[2].from.path = '../sys')],
+    ['an old value of what is not kept', (header) => (header.secrets[2].oldUntil = '2026-11-22T00:00:00.000Z')],
+  ])('a header with %s is none', (_, spoil) => {
+    const header = structuredClone(done(addSecret(done(addSource(made().header, source, by)), { ...bound, name: name('C_KEY'), from }, by)));
+    expect(parseStoreHeader(header as never)).toMatchObject({ ok: true });
+    spoil(header);
+    expect(parseStoreHeader(header as never)).toMatchObject({ ok: false });
   });
 });

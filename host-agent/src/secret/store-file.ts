@@ -6,7 +6,7 @@ import type { JsonValue } from '../ledger/entry.ts';
 import { readCanonical } from '../ledger/read-canonical.ts';
 import { deriveKey, newDerivation, type Derivation } from './key-derivation.ts';
 import { KEY_BYTES, NONCE_BYTES, seal, unseal } from './seal.ts';
-import { parseStoreHeader, type KeySlot, type SlotKind, type StoreHeader } from './store-header.ts';
+import { parseStoreHeader, sealedOf, type KeySlot, type SlotKind, type StoreHeader } from './store-header.ts';
 import { decodeValues, encodeValues, wipe, wipeable, type Values } from './values.ts';
 
 // The store (R42): the header as RFC 8785 JSON and a newline; nonce, ciphertext and tag of the values under the master key, with the header
@@ -20,7 +20,7 @@ import { decodeValues, encodeValues, wipe, wipeable, type Values } from './value
  */
 export type LockedStore = { readonly header: StoreHeader; readonly associated: Uint8Array; readonly sealed: Uint8Array };
 
-/** `masterKey` and `values` are to be wiped; `values` are in the order of the header's secrets. */
+/** `masterKey` and `values` are to be wiped; `values` are in the order of `sealedOf` the header. */
 export type OpenedStore = { readonly header: StoreHeader; readonly masterKey: Buffer; readonly values: readonly Values[]; readonly wipe: () => void };
 
 /** What root's units carry, too. */
@@ -75,9 +75,10 @@ export function openStore(store: LockedStore, secret: Uint8Array, kinds: readonl
 export const WRONG_KEY = 'this opens no key slot: it is the wrong one, or the file was changed';
 
 function openWith({ header, associated, sealed }: LockedStore, masterKey: Buffer): Opening {
+  const expected = sealedOf(header);
   const plain = unseal(masterKey, sealed, associated);
-  const values = plain === null ? refuse('its tag does not fit') : decodeValues(plain, header.secrets.length);
-  const fits = values.ok && values.value.every(({ value, old }, at) => value.length > 0 && (old !== null) === (header.secrets[at]!.oldUntil !== null));
+  const values = plain === null ? refuse('its tag does not fit') : decodeValues(plain, expected.length);
+  const fits = values.ok && values.value.every(({ value, old }, at) => value.length > 0 && (old !== null) === expected[at]!.hasOld);
   if (!values.ok || !fits) {
     wipe(plain, masterKey);
     const why = values.ok ? 'values do not fit the header' : values.error;

@@ -8,6 +8,7 @@ import { parseHostPort, type HostPort } from './host.ts';
 import { parseDerivation, type Derivation } from './key-derivation.ts';
 import { KEY_FAMILIES, type KeyFamily } from './key-family.ts';
 import { parseSecretName, type SecretName } from './name.ts';
+import { isCacheTime, isIpv4Text, MOST_SOURCES, parseCa, parseNamespace, parseOriginParts, parseSourceName, tokenOf, type SecretOrigin, type SecretSource } from './source.ts';
 
 export const SLOT_KINDS = ['passphrase', 'recovery', 'credential'] as const;
 export type SlotKind = (typeof SLOT_KINDS)[number];
@@ -32,6 +33,8 @@ export type SecretRecord = {
   readonly expires: string | null;
   /** Until when the value before this one is kept; null when there is none. */
   readonly oldUntil: string | null;
+  /** Where its value is read when it is used; without it, its value is kept here. */
+  readonly from?: SecretOrigin;
 };
 
 export type StoreHeader = {
@@ -43,9 +46,17 @@ export type StoreHeader = {
   readonly slots: readonly KeySlot[];
   readonly levels: readonly { readonly agent: AgentName; readonly level: AccessLevel }[];
   readonly secrets: readonly SecretRecord[];
+  /** Not there where there is none: a store without sources is what it was before there were any. */
+  readonly sources?: readonly SecretSource[];
 };
 
-/** Each with the value before it is two keys of the kernel's, of which the image lets one uid have 512. */
+/** What is sealed, in this order: the values of secrets that are kept here, then the token of each source. */
+export function sealedOf({ secrets, sources = [] }: StoreHeader): readonly { readonly key: string; readonly hasOld: boolean }[] {
+  const kept = secrets.filter(({ from }) => from === undefined).map(({ name, oldUntil }) => ({ key: name as string, hasOld: oldUntil !== null }));
+  return [...kept, ...sources.map(({ name }) => ({ key: tokenOf(name), hasOld: false }))];
+}
+
+/** Each with the value before it is two keys of the kernel's, of which the image lets one uid have 512; tokens of sources are eight more. */
 export const MOST_SECRETS = 240;
 const MOST_AGENTS = 64;
 const MOST_HOSTS = 32;
@@ -59,7 +70,7 @@ export function parseStoreHeader(value: JsonValue): Result<StoreHeader> {
   if (!isObject(value)) return refuse('the header must be an object');
   // First of all: of another version, other fields are no damage.
   if (value['v'] !== 1) return refuse('the header is not of version 1; a newer Holdfast may have written it');
-  const fields = checkFields(value, ['v', 'id', 'generation', 'slots', 'levels', 'secrets']);
+  const fields = checkFields(value, ['v', 'id', 'generation', 'slots', 'levels', 'secrets', ...(Object.hasOwn(value, 'sources') ? ['sources'] : [])]);
   if (!fields.ok) return fields;
   const { id, generation } = value;
   if (typeof id !== 'string' || !ID.test(id)) return refuse('id must be 32 hex digits');
@@ -71,8 +82,13 @@ export function parseStoreHeader(value: JsonValue): Result<StoreHeader> {
   if (!levels.ok) return levels;
   const secrets = parseList(value['secrets'], 'secrets', MOST_SECRETS, parseSecret);
   if (!secrets.ok) return secrets;
+  const sources = Object.hasOwn(value, 'sources') ? parseList(value['sources'], 'sources', MOST_SOURCES, parseSource) : null;
+  if (sources?.ok === false) return sources;
+  if (sources !== null && (sources.value.length === 0 || !isSorted(sources.value.map(({ name }) => name)))) return refuse('sources must be sorted, each there once, and not be there when there is none');
+  const unknown = secrets.value.find(({ from }) => from !== undefined && !(sources?.value ?? []).some(({ name }) => name === from.source));
+  if (unknown !== undefined) return refuse(`${unknown.name} comes from a source that there is not`);
   if (!isSorted(levels.value.map(({ agent }) => agent)) || !isSorted(secrets.value.map(({ name }) => name))) return refuse('names must be sorted, each there once');
-  return accept({ v: 1, id, generation, slots: slots.value, levels: levels.value, secrets: secrets.value });
+  return accept({ v: 1, id, generation, slots: slots.value, levels: levels.value, secrets: secrets.value, ...(sources === null ? {} : { sources: sources.value }) });
 }
 
 function parseSlot(value: JsonObject): Result<KeySlot> {
@@ -97,7 +113,7 @@ function parseLevel(value: JsonObject): Result<StoreHeader['levels'][number]> {
 }
 
 function parseSecret(value: JsonObject): Result<SecretRecord> {
-  const fields = checkFields(value, SECRET_FIELDS);
+  const fields = checkFields(value, Object.hasOwn(value, 'from') ? [...SECRET_FIELDS, 'from'] : SECRET_FIELDS);
   if (!fields.ok) return fields;
   const { setAt, setBy, rotateDays, expires, oldUntil } = value;
   const name = parseSecretName(String(value['name']));
@@ -116,7 +132,36 @@ function parseSecret(value: JsonObject): Result<SecretRecord> {
   if (typeof setBy !== 'string' || setBy.length > 64) return refuse('setBy must be a name');
   if (!isRotation(rotateDays)) return refuse(`rotateDays must be 1 to ${MOST_DAYS}`);
   if (!isTimeOrNull(expires) || !isTimeOrNull(oldUntil)) return refuse('expires and oldUntil must be null or a time');
-  return accept({ name: name.value, family, agents: agents.value, forbid: forbid.value, hosts: hosts.value, header: header.value, setAt, setBy, rotateDays, expires, oldUntil });
+  const from = Object.hasOwn(value, 'from') ? parseFrom(value['from']) : null;
+  if (from?.ok === false) return from;
+  if (from !== null && oldUntil !== null) return refuse('what comes from a source has no old value here');
+  const record = { name: name.value, family, agents: agents.value, forbid: forbid.value, hosts: hosts.value, header: header.value, setAt, setBy, rotateDays, expires, oldUntil };
+  return accept(from === null ? record : { ...record, from: from.value });
+}
+
+function parseFrom(value: JsonValue | undefined): Result<SecretOrigin> {
+  if (!isObject(value)) return refuse('from must be an object');
+  const fields = checkFields(value, ['source', 'mount', 'path', 'field']);
+  if (!fields.ok) return fields;
+  const { source, mount, path, field } = value;
+  return parseOriginParts({ source: String(source), mount: String(mount), path: String(path), field: String(field) });
+}
+
+function parseSource(value: JsonObject): Result<SecretSource> {
+  const fields = checkFields(value, ['name', 'kind', 'host', 'port', 'namespace', 'address', 'ca', 'cacheSeconds', 'setAt', 'setBy']);
+  if (!fields.ok) return fields;
+  const { kind, namespace, address, ca, cacheSeconds, setAt, setBy } = value;
+  const name = parseSourceName(String(value['name']));
+  if (!name.ok) return name;
+  if (kind !== 'vault') return refuse('a source of a kind that is not known');
+  const at = parseHost({ host: value['host'] ?? null, port: value['port'] ?? null });
+  if (!at.ok) return at;
+  if (namespace !== null && (typeof namespace !== 'string' || !parseNamespace(namespace).ok)) return refuse('a namespace that is none');
+  if (address !== null && (typeof address !== 'string' || !isIpv4Text(address))) return refuse('an address that is none');
+  if (ca !== null && (typeof ca !== 'string' || !parseCa(ca).ok)) return refuse('certificates that are none');
+  if (!isCacheTime(cacheSeconds)) return refuse('cacheSeconds is out of its bounds');
+  if (!isTime(setAt) || typeof setBy !== 'string' || setBy.length > 64) return refuse('setAt and setBy must be a time and a name');
+  return accept({ name: name.value, kind, ...at.value, namespace, address, ca, cacheSeconds, setAt, setBy });
 }
 
 export function isRotation(days: JsonValue | undefined): days is number {

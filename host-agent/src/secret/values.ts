@@ -2,10 +2,10 @@
 import { accept, refuse, type Result } from '../identity/result.ts';
 import { VALUE_MAX } from './name.ts';
 
-/** Of one secret. `old` is there until its grace ends. Never strings, for those cannot be wiped. */
+/** Of one secret, or the token of a source. `old` is there until its grace ends. Never strings, for those cannot be wiped. */
 export type Values = { readonly value: Uint8Array; readonly old: Uint8Array | null };
 
-// What is sealed: for each secret of the header, in its order, the length of the value (two bytes, the higher first) and the value, then
+// What is sealed: for each that has a value here (`sealedOf` the header), in its order, the length of the value (two bytes, the higher first) and the value, then
 // the same of the old value, whose length is 0 where there is none. The names are the header's, which the seal binds to these bytes.
 
 const LENGTH_BYTES = 2;

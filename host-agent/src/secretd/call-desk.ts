@@ -9,13 +9,15 @@ import type { JsonValue } from '../ledger/entry.ts';
 import { checkFields, isCount, isObject } from '../ledger/shape.ts';
 import { checkRecorded, type RunnerFacts } from '../sandbox/check-run.ts';
 import { decideRead } from '../secret/access.ts';
-import { locked, refused, writeValue, type Handed } from './handing-out.ts';
+import { locked, refused, valueNow, writeValue, type Handed } from './handing-out.ts';
 import type { Record } from './record.ts';
+import type { SourceDesk } from './source-desk.ts';
 import type { Vault } from './vault.ts';
 
 export type CallPorts = {
   readonly vault: Vault;
   readonly record: Record;
+  readonly sources: Pick<SourceDesk, 'valueFor'>;
   /** Whose runner this is, by the kernel's word; null for everybody else. */
   readonly runnerOf: (peer: PeerFacts) => Promise<AgentName | null>;
   /** Throws while the ledger has published no key. */
@@ -73,7 +75,7 @@ async function answer(socket: Socket, agent: AgentName, value: JsonValue, ports:
 }
 
 async function handOut(id: number, agent: AgentName, value: JsonValue, ports: CallPorts): Promise<Handed> {
-  const { vault, used, record } = ports;
+  const { vault, used, record, sources } = ports;
   if (vault.state() !== 'open') return locked(id, vault);
   if (!isObject(value) || !checkFields(value, ['id', 'ask', 'name', 'permit', 'receipt']).ok) return refused(id, 'receipt', 'a request has not its form');
   const { ask, name, permit: sent, receipt: signed } = value;
@@ -88,10 +90,5 @@ async function handOut(id: number, agent: AgentName, value: JsonValue, ports: Ca
   if (!used.use(receipt.seq * MOST_SECRETS + at, receipt.notAfter)) return refused(id, 'receipt', 'this receipt has been used for that secret; every call needs its own');
   const written = await record('secret.used', { type: 'agent', id: agent }, { agent, name, host: null, port: null, call: permit.call, intent: receipt.seq, tool: permit.tool });
   if (!written.ok) return refused(id, 'receipt', `the reading could not be recorded, so there is none: ${written.error}`);
-  // What holds now, and not what held before the ledger's disk was waited for.
-  if (vault.state() !== 'open') return locked(id, vault);
-  const still = decideRead(vault.header()!, { name, agent }, ports.wallMs());
-  if (!still.ok) return refused(id, still.rule, still.why);
-  const bytes = vault.valueOf(name);
-  return bytes === null ? locked(id, vault) : { ok: true, value: bytes };
+  return valueNow(id, vault, sources, () => decideRead(vault.header()!, { name, agent }, ports.wallMs()));
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Socket } from 'node:net';
 import type { SecretAnswer } from '../egress/egress-wire.ts';
+import type { UseDecision } from '../secret/access.ts';
 import { wipeable } from '../secret/values.ts';
+import type { SourceDesk } from './source-desk.ts';
 import type { Vault } from './vault.ts';
 
 export type Refusal = Extract<SecretAnswer, { ok: false }>;
@@ -14,6 +16,32 @@ export function locked(id: number, vault: Vault): Refusal {
 
 export function refused(id: number, rule: Refusal['rule'], why: string): Refusal {
   return { id, ok: false, rule, why };
+}
+
+/**
+ * The value, by what holds now: a use is judged, then recorded, and what held before the ledger's disk was waited for may hold no more. So
+ * with the answer of a source.
+ */
+export async function valueNow(id: number, vault: Vault, sources: Pick<SourceDesk, 'valueFor'>, decide: () => UseDecision): Promise<Handed> {
+  const held = judgedNow(id, vault, decide);
+  if (!held.ok) return held;
+  const { secret } = held;
+  if (secret.from === undefined) {
+    const kept = vault.valueOf(secret.name);
+    return kept === null ? locked(id, vault) : { ok: true, value: kept };
+  }
+  const read = await sources.valueFor(secret);
+  const yet = judgedNow(id, vault, decide);
+  if (!read.ok) return yet.ok ? refused(id, 'source', read.error) : yet;
+  if (yet.ok) return read;
+  read.value.fill(0);
+  return yet;
+}
+
+function judgedNow(id: number, vault: Vault, decide: () => UseDecision): Extract<UseDecision, { ok: true }> | Refusal {
+  if (vault.state() !== 'open') return locked(id, vault);
+  const decided = decide();
+  return decided.ok ? decided : refused(id, decided.rule, decided.why);
 }
 
 /** The line as bytes, wiped once the kernel has it: JSON.stringify would leave the value in a string, which stays where it is until it is overwritten by chance. */

@@ -5,15 +5,19 @@ import { accept, refuse, type Result } from '../identity/result.ts';
 import type { Actor, JsonValue } from '../ledger/entry.ts';
 import { bindingsOf, isExpired } from '../secret/access.ts';
 import type { Attempts } from '../secret/attempts.ts';
+import { whyNoSourceAddress } from '../egress/source-address.ts';
 import { addSecret, ageDays, bindSecret, removeSecret, rotateSecret, setLevel } from '../secret/change-store.ts';
 import { familyOf, shapeOf } from '../secret/key-family.ts';
-import { valueProblem } from '../secret/name.ts';
+import { valueProblem, type SecretName } from '../secret/name.ts';
+import { showOrigin, type SecretOrigin } from '../secret/source.ts';
 import { parseSecretRequest, type MadeKeys, type ReadRequest, type SecretReply, type SecretsStatus, type SecretView } from '../secret/operator-wire.ts';
 import { printRecoveryCode, readRecoveryCode, RECOVERY_BYTES } from '../secret/recovery-code.ts';
 import type { Random } from '../secret/store-file.ts';
 import type { SlotKind, StoreHeader } from '../secret/store-header.ts';
 import { wipe } from '../secret/values.ts';
 import { SELF, type Record } from './record.ts';
+import type { SourceDesk } from './source-desk.ts';
+import { actOnSource, sourceProblems, viewSources, type Changed } from './source-requests.ts';
 import type { Slot, Vault } from './vault.ts';
 
 export type DeskPorts = {
@@ -21,6 +25,7 @@ export type DeskPorts = {
   readonly files: Pick<SecretFiles, 'kept' | 'putAgain'>;
   readonly operators: () => readonly DeclaredOperator[];
   readonly record: Record;
+  readonly sources: Pick<SourceDesk, 'tryOut' | 'stateOf'>;
   readonly attempts: Attempts;
   readonly credential: () => Buffer | null;
   readonly random: Random;
@@ -66,6 +71,8 @@ export function openDesk(ports: DeskPorts): Desk {
         return told(status() as unknown as JsonValue);
       case 'list':
         return told(list(manages) as unknown as JsonValue);
+      case 'sources':
+        return told(viewSources(ports, manages) as unknown as JsonValue);
       case 'lock':
         if (!operator.value.roles.some((role) => LOCK.includes(role))) return refuse(`only who holds one of the roles ${LOCK.join(', ')} may lock the secrets; you, ${operator.value.name}, do not`);
         return inTurn(() => lock(operator.value));
@@ -84,13 +91,14 @@ export function openDesk(ports: DeskPorts): Desk {
     return turn;
   }
 
-  async function act(operator: DeclaredOperator, uid: number, request: Exclude<ReadRequest, { op: 'status' | 'list' | 'lock' }>, secret: Buffer): Promise<SecretReply<JsonValue>> {
+  async function act(operator: DeclaredOperator, uid: number, request: Exclude<ReadRequest, { op: 'status' | 'list' | 'lock' | 'sources' }>, secret: Buffer): Promise<SecretReply<JsonValue>> {
     const by = operator.name;
     const author = { by, wallMs: wallMs() };
     switch (request.op) {
       case 'status':
       case 'list':
       case 'lock':
+      case 'sources':
         return refuse('this is answered elsewhere');
       case 'init':
         return init(operator, secret);
@@ -99,20 +107,26 @@ export function openDesk(ports: DeskPorts): Desk {
       case 'key':
         return changeKey(operator, request.kind, secret);
       case 'set': {
-        const problem = valueProblem(secret);
+        const { from } = request;
+        if (from !== undefined && secret.length > 0) return refuse('its value comes from a source, so none is given');
+        const first = from === undefined ? accept(secret) : await read(request.name, from);
+        if (!first.ok) return first;
+        const problem = valueProblem(first.value);
         if (problem !== null) return refuse(problem);
-        const family = familyOf(request.name, secret);
+        const family = familyOf(request.name, first.value);
+        if (from !== undefined) wipe(first.value);
         const { agents = [], forbid = [], hosts = [], header = shapeOf(family).header } = request.binding;
         const { name, rotateDays, expires } = request;
-        const make = (store: StoreHeader) => addSecret(store, { name, family, agents, forbid, hosts, header, rotateDays, expires }, author);
-        return changed(operator, 'set', name, () => vault.change(make, { name, bytes: secret }), make);
+        const make = (store: StoreHeader) => addSecret(store, { name, family, agents, forbid, hosts, header, rotateDays, expires, ...(from === undefined ? {} : { from }) }, author);
+        if (from !== undefined) return changed(operator, `set, from ${showOrigin(from)}`, name, () => vault.change(make), make);
+        return changed(operator, 'set', name, () => vault.change(make, { key: name, bytes: secret }), make);
       }
       case 'rotate': {
         const problem = valueProblem(secret);
         if (problem !== null) return refuse(problem);
         const { name, graceHours, expires } = request;
         const make = (store: StoreHeader) => rotateSecret(store, name, graceHours, expires, author);
-        return changed(operator, 'rotated', name, () => vault.change(make, { name, bytes: secret }), make);
+        return changed(operator, 'rotated', name, () => vault.change(make, { key: name, bytes: secret }), make);
       }
       case 'remove': {
         const make = (store: StoreHeader) => removeSecret(store, request.name);
@@ -126,7 +140,21 @@ export function openDesk(ports: DeskPorts): Desk {
         const make = (store: StoreHeader) => accept(setLevel(store, request.agent, request.level));
         return changed(operator, `access of agent ${request.agent}: ${request.level}`, '*', () => vault.change(make), make);
       }
+      case 'source-add':
+      case 'source-token':
+      case 'source-ca':
+      case 'source-remove': {
+        const change: Changed = (what, name, make, value) => changed(operator, what, name, () => vault.change(make, value), make);
+        return actOnSource(request, secret, author, change, whyNoSourceAddress);
+      }
     }
+  }
+
+  /** Once, before it is kept where it comes from: whoever mistyped it is told now, and the shape of its placeholder is seen by it. */
+  async function read(name: SecretName, from: SecretOrigin): Promise<Result<Buffer>> {
+    const closed = openProblem(vault);
+    if (closed !== null) return refuse(closed);
+    return vault.header()!.secrets.some((secret) => secret.name === name) ? refuse(`there is a secret ${name} already; remove it first`) : ports.sources.tryOut(name, from);
   }
 
   /** On record before it is so, once it is known that it can be. What then fails all the same is on record too. */
@@ -268,9 +296,11 @@ export function openDesk(ports: DeskPorts): Desk {
       secrets: secrets.length,
       slots: header?.slots.map(({ kind }) => kind) ?? [],
       credential: credential !== null,
-      old: secrets.filter((secret) => ageDays(secret, wallMs()) >= secret.rotateDays).map(({ name }) => name),
+      // How old a value of a source is, its source knows.
+      old: secrets.filter((secret) => secret.from === undefined && ageDays(secret, wallMs()) >= secret.rotateDays).map(({ name }) => name),
       expired: secrets.filter((secret) => isExpired(secret, wallMs())).map(({ name }) => name),
       disk,
+      sources: sourceProblems(ports),
     };
   }
 
@@ -279,8 +309,8 @@ export function openDesk(ports: DeskPorts): Desk {
     if (header === null) return [];
     const bindings = bindingsOf(header);
     return header.secrets.map((secret, at) => {
-      const { name, forbid, setAt, setBy, rotateDays, expires, oldUntil } = secret;
-      return { name, binding: manages ? { ...bindings[at]!, forbid, setAt, setBy, ageDays: ageDays(secret, wallMs()), rotateDays, expires, oldUntil } : null };
+      const { name, forbid, setAt, setBy, rotateDays, expires, oldUntil, from } = secret;
+      return { name, binding: manages ? { ...bindings[at]!, forbid, setAt, setBy, ageDays: ageDays(secret, wallMs()), rotateDays, expires, oldUntil, from: from === undefined ? null : showOrigin(from) } : null };
     });
   }
 

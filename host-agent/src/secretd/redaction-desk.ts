@@ -7,19 +7,19 @@ import type { Vault } from './vault.ts';
 const LAST_PARTS_MS = 10_000;
 
 /**
- * What removes the secrets that are open now, those whose grace lasts among them. Its tables are made of them, in memory of ours that
+ * What removes the secrets that are open now, those whose grace lasts and those that were `read` from a source among them. Its tables are made of them, in memory of ours that
  * nobody else reads and that is not swapped; they are wiped when the store is closed, and a little later when it changes.
  */
 export type RedactionDesk = { readonly current: () => Redactor | null; readonly changed: () => void };
 
-export function openRedactionDesk(vault: Pick<Vault, 'state' | 'everything'>): RedactionDesk {
+export function openRedactionDesk(vault: Pick<Vault, 'state' | 'everything'>, read: () => ReturnType<Vault['everything']>): RedactionDesk {
   let made: Redactor | null = null;
   const outgoing = new Set<Redactor>();
 
   function current(): Redactor | null {
     if (vault.state() !== 'open') return null;
     if (made !== null) return made;
-    const secrets = vault.everything();
+    const secrets = [...vault.everything(), ...read()];
     try {
       made = redactor(secrets);
     } finally {

@@ -9,13 +9,15 @@ import { accept, refuse, type Result } from '../identity/result.ts';
 import type { JsonValue } from '../ledger/entry.ts';
 import { checkFields, isCount, isObject } from '../ledger/shape.ts';
 import { decideUse } from '../secret/access.ts';
-import { locked, refused, writeValue, type Handed } from './handing-out.ts';
+import { locked, refused, valueNow, writeValue, type Handed } from './handing-out.ts';
 import type { Record } from './record.ts';
+import type { SourceDesk } from './source-desk.ts';
 import type { Vault } from './vault.ts';
 
 export type UsePorts = {
   readonly vault: Vault;
   readonly record: Record;
+  readonly sources: Pick<SourceDesk, 'valueFor'>;
   /** uid of holdfast-egress; null: there is none, and nobody is served. */
   readonly egressUid: number | null;
   /** Throws while the ledger has published no key. */
@@ -61,7 +63,7 @@ async function answer(socket: Socket, value: JsonValue, ports: UsePorts): Promis
 }
 
 async function handOut(id: number, value: JsonValue, ports: UsePorts): Promise<Handed> {
-  const { vault, used, record } = ports;
+  const { vault, used, record, sources } = ports;
   if (vault.state() !== 'open') return locked(id, vault);
   const asked = parseAsk(id, value, ports.facts());
   if (!asked.ok) return refused(id, 'receipt', asked.error);
@@ -75,12 +77,7 @@ async function handOut(id: number, value: JsonValue, ports: UsePorts): Promise<H
   const { agent, host, port, call } = permit;
   const written = await record('secret.used', { type: 'agent', id: agent }, { agent, name, host, port, call, intent: receipt.seq });
   if (!written.ok) return refused(id, 'receipt', `the use could not be recorded, so there is none: ${written.error}`);
-  // What holds now, and not what held before the ledger's disk was waited for.
-  if (vault.state() !== 'open') return locked(id, vault);
-  const still = decideUse(vault.header()!, { name, ...permit }, ports.wallMs());
-  if (!still.ok) return refused(id, still.rule, still.why);
-  const bytes = vault.valueOf(name);
-  return bytes === null ? locked(id, vault) : { ok: true, value: bytes };
+  return valueNow(id, vault, sources, () => decideUse(vault.header()!, { name, ...permit }, ports.wallMs()));
 }
 
 function parseAsk(id: number, value: JsonValue, facts: NetFacts): Result<Use> {

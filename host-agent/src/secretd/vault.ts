@@ -2,14 +2,13 @@
 import type { ProcessKeyring } from '../effects/process-keyring.ts';
 import type { SecretFiles } from '../effects/secret-files.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
-import type { SecretName } from '../secret/name.ts';
 import type { SecretsState } from '../secret/operator-wire.ts';
 import { newSlot, newStore, openStore, readStore, writeStore, type LockedStore, type Random } from '../secret/store-file.ts';
 import { setSlot } from '../secret/change-store.ts';
-import type { SlotKind, StoreHeader } from '../secret/store-header.ts';
+import { sealedOf, type SlotKind, type StoreHeader } from '../secret/store-header.ts';
 import { wipe, type Values } from '../secret/values.ts';
 
-/** Where in the keyring the values of one secret are. */
+/** Where in the keyring the values of one secret are, or the token of one source. */
 type Kept = { readonly value: number; readonly old: number | null };
 type Open = { readonly header: StoreHeader; readonly master: number; readonly kept: ReadonlyMap<string, Kept> };
 
@@ -26,10 +25,10 @@ export type Vault = {
   readonly create: (slots: readonly Slot[]) => Result<null>;
   readonly unlock: (secret: Uint8Array, kinds: readonly SlotKind[]) => Result<null>;
   readonly lock: () => void;
-  readonly change: (make: (header: StoreHeader) => Result<StoreHeader>, value?: { readonly name: SecretName; readonly bytes: Buffer }) => Result<null>;
+  readonly change: (make: (header: StoreHeader) => Result<StoreHeader>, value?: { readonly key: string; readonly bytes: Buffer }) => Result<null>;
   readonly setKey: (slot: Slot) => Result<null>;
-  /** The newest; the caller wipes it. Null when it is closed, or there is no such secret. */
-  readonly valueOf: (name: string) => Buffer | null;
+  /** The newest, by the name of a secret or of a token; the caller wipes it. Null when it is closed, or nothing of that name is kept here. */
+  readonly valueOf: (key: string) => Buffer | null;
   /** All that is secret here, with the values of before whose grace lasts; the caller wipes them. */
   readonly everything: () => readonly { readonly name: string; readonly value: Buffer }[];
 };
@@ -71,7 +70,7 @@ export function openVault(taken: Result<Uint8Array | null>, ports: VaultPorts): 
       return serial;
     };
     try {
-      const kept = header.secrets.map(({ name }, at) => [name, { value: keep(values[at]!.value), old: values[at]!.old === null ? null : keep(values[at]!.old) }] as const);
+      const kept = sealedOf(header).map(({ key }, at) => [key, { value: keep(values[at]!.value), old: values[at]!.old === null ? null : keep(values[at]!.old) }] as const);
       return { header, master: keep(masterKey), kept: new Map(kept) };
     } catch (fault) {
       for (const serial of made) keyring.drop(serial);
@@ -83,8 +82,8 @@ export function openVault(taken: Result<Uint8Array | null>, ports: VaultPorts): 
     const masterKey = keyring.read(next.master);
     const values: { value: Buffer; old: Buffer | null }[] = [];
     try {
-      for (const { name } of next.header.secrets) {
-        const { value, old } = next.kept.get(name)!;
+      for (const { key } of sealedOf(next.header)) {
+        const { value, old } = next.kept.get(key)!;
         values.push({ value: keyring.read(value), old: old === null ? null : keyring.read(old) });
       }
       const bytes = writeStore(next.header, masterKey, values, random);
@@ -107,7 +106,7 @@ export function openVault(taken: Result<Uint8Array | null>, ports: VaultPorts): 
     ports.onChange();
   }
 
-  function change(make: (header: StoreHeader) => Result<StoreHeader>, given?: { readonly name: SecretName; readonly bytes: Buffer }): Result<null> {
+  function change(make: (header: StoreHeader) => Result<StoreHeader>, given?: { readonly key: string; readonly bytes: Buffer }): Result<null> {
     if (open === null) return refuse(CLOSED);
     const before = open;
     const header = make(before.header);
@@ -115,11 +114,11 @@ export function openVault(taken: Result<Uint8Array | null>, ports: VaultPorts): 
     let fresh: number | null = null;
     try {
       fresh = given === undefined ? null : keyring.keep(given.bytes);
-      const kept = header.value.secrets.map(({ name, oldUntil }) => {
-        const known = before.kept.get(name);
-        const value = name === given?.name ? fresh! : known!.value;
-        const old = oldUntil === null ? null : name === given?.name ? (known?.value ?? null) : (known?.old ?? null);
-        return [name, { value, old }] as const;
+      const kept = sealedOf(header.value).map(({ key, hasOld }) => {
+        const known = before.kept.get(key);
+        const value = key === given?.key ? fresh! : known!.value;
+        const old = !hasOld ? null : key === given?.key ? (known?.value ?? null) : (known?.old ?? null);
+        return [key, { value, old }] as const;
       });
       become({ header: header.value, master: before.master, kept: new Map(kept) });
     } catch (fault) {
@@ -187,8 +186,8 @@ export function openVault(taken: Result<Uint8Array | null>, ports: VaultPorts): 
         wipe(masterKey);
       }
     },
-    valueOf(name) {
-      const kept = open?.kept.get(name);
+    valueOf(key) {
+      const kept = open?.kept.get(key);
       return kept === undefined ? null : keyring.read(kept.value);
     },
     everything() {

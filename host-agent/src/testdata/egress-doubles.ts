@@ -8,7 +8,8 @@ import type { LedgerClient } from '../effects/ledger-client.ts';
 import type { NetAnswer, NetAsk, NetEnd, NetRefusal, NetTurnedAway, SecretAsk } from '../egress/egress-wire.ts';
 import { netPermitDigest, type NetPermit } from '../egress/net-permit.ts';
 import type { CallId } from '../identity/ids.ts';
-import type { JsonValue } from '../ledger/entry.ts';
+import type { JsonObject, JsonValue } from '../ledger/entry.ts';
+import { isObject } from '../ledger/shape.ts';
 import type { Receipt } from '../ledger/receipt.ts';
 
 // holdfastd and holdfast-secretd as holdfast-egress sees them. They judge what the test says; receipts are the real ledger's.
@@ -19,6 +20,9 @@ export type DoorDouble = {
   readonly ends: NetEnd[];
   readonly turnedAway: NetTurnedAway[];
   readonly permits: NetPermit[];
+  /** Ways to sources, which it says yes to while `unrecorded` is null. */
+  readonly sourceWays: JsonObject[];
+  unrecorded: string | null;
   judge: (ask: NetAsk) => Judgement;
   readonly cut: (call: string, why: string) => void;
   readonly stop: () => Promise<void>;
@@ -48,6 +52,8 @@ export function doorDouble(path: string, ledger: () => LedgerClient): DoorDouble
     ends: [],
     turnedAway: [],
     permits: [],
+    sourceWays: [],
+    unrecorded: null,
     judge: () => ({}),
     cut: (call, why) => {
       for (const line of lines) writeJsonLine(line, { cut: call, why });
@@ -67,6 +73,11 @@ export function doorDouble(path: string, ledger: () => LedgerClient): DoorDouble
       maxBytes: 1024 * 1024,
       onViolation: () => {},
       onValue: (value) => {
+        if (isObject(value) && value['ask'] === 'source') {
+          double.sourceWays.push(value);
+          const no = { rule: 'ledger.unavailable', message: double.unrecorded, ask: null, retryAfterMs: null };
+          return void writeJsonLine(socket, double.unrecorded === null ? { id: value['id'] ?? 0, ok: true } : { id: value['id'] ?? 0, ok: false, refusal: no });
+        }
         const said = value as unknown as NetAsk | NetEnd | NetTurnedAway;
         if ('tell' in said) return void (said.tell === 'refused' ? double.turnedAway.push(said) : double.ends.push(said));
         double.asks.push(said);

@@ -21,7 +21,7 @@ const tell = (what: object): void => void process.stdout.write(`${JSON.stringify
 
 const NAMES: Record<string, readonly string[] | 'silent' | 'turns'> = {
   'api.test': [PUBLIC], 'web.test': [PUBLIC], 'model.test': [PUBLIC], 'other.test': [PUBLIC], 'wrong.test': [PUBLIC], 'unsigned.test': [SECOND], 'ws.test': [PUBLIC], 'six.test': ['2606:2800:220:1::34'],
-  'closed.test': ['93.184.216.36'], 'inner.test': ['10.0.0.5'], 'loop.test': ['127.0.0.1'], 'meta.test': ['169.254.169.254'], 'mixed.test': [PUBLIC, '127.0.0.1'], 'mapped.test': ['::ffff:127.0.0.1'], 'nat64.test': ['64:ff9b::7f00:1'], 'silent.test': 'silent', 'turns.test': 'turns',
+  'closed.test': ['93.184.216.36'], 'inner.test': ['10.0.0.5'], 'loop.test': ['127.0.0.1'], 'meta.test': ['169.254.169.254'], 'mixed.test': [PUBLIC, '127.0.0.1'], 'mapped.test': ['::ffff:127.0.0.1'], 'nat64.test': ['64:ff9b::7f00:1'], 'vault.example.com': [PUBLIC], 'wrong.example.com': [PUBLIC], 'inside.example.com': ['10.0.0.5'], 'silent.test': 'silent', 'turns.test': 'turns',
 };
 let turn = 0;
 

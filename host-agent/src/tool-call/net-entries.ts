@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { formatCapability } from '../capability/capability.ts';
-import type { NetAsk, NetEnd, NetTurnedAway } from '../egress/egress-wire.ts';
+import type { NetAsk, NetEnd, NetTurnedAway, SourceWay } from '../egress/egress-wire.ts';
 import type { AgentAuthority } from '../gate/authority.ts';
 import type { AgentName, CallId } from '../identity/ids.ts';
 import type { EntryDraft, EntryKind, JsonObject } from '../ledger/entry.ts';
@@ -24,6 +24,10 @@ export function netIntent(call: CallId, agent: AgentAuthority, ask: NetAsk, judg
     not_after: decision.notAfter,
     mode: agent.mode,
   });
+}
+
+export function sourceWay({ source, host, port, address }: Omit<SourceWay, 'id'>): EntryDraft {
+  return { kind: 'secret.way', actor: { type: 'system', id: 'holdfast-egress' }, trace: null, span: null, data: { source, host, port, address } };
 }
 
 export function netRefused(agent: AgentName, ask: NetAsk, judged: NetRefused): EntryDraft {
