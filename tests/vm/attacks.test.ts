@@ -171,7 +171,7 @@ END
 systemd-run -q --unit=flag-server python3 -I /run/flag-server.py
 systemd-run -q --unit=flag-holder --uid=$(stat -c %u ${HOME}) -E 'FLAG=${TOKEN}' bash -c 'exec 5</run/flag; exec sleep infinity'
 sleep 2; chmod 666 /run/flag.sock`);
-  const handle = outside(`./escapes handle-of /var/flag; ./escapes keep-key '${TOKEN}'; ${AS_USER} ./escapes keep-key '${TOKEN}'; setsid ./probe plant meet4846 wait 900 >/dev/null 2>&1 & sleep 1`).trim();
+  const handle = outside(`./escapes handle-of /var/flag; ./escapes keep-key '${TOKEN}'; ${AS_USER} ./escapes keep-key '${TOKEN}'; setsid ./probe plant meet4846 wait 900 >/dev/null 2>&1 & for _ in $(seq 300); do [ -e /dev/shm/meet4846 ] && break; sleep 0.2; done`).trim();
   const disk = root('findmnt -no MAJ:MIN /var; findmnt -no SOURCE /var').trim().split('\n').map((word) => word.trim());
   tricks = [
     ...['exe', 'chroot', 'proc-root', 'proc-fd', 'leaked-fd', 'environ', 'memory', 'ptrace', 'setns', 'pidfd', 'tree', 'keyring'].map((name) => [name, '-'] as const),

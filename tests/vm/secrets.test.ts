@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pullPlug } from '../../image/host/machine.ts';
-import { as, asRoot, declare, head, holdfast, jsonLines, logSince, machine, mainPid, root, until } from './machine.ts';
+import { as, asRoot, declare, head, holdfast, jsonLines, logSince, machine, mainPid, revokeAll, root, until } from './machine.ts';
 import { callTools } from './door.ts';
 import { stdout } from './probe.ts';
 import { declareRing, tryInRing } from './ring.ts';
@@ -72,28 +72,39 @@ describe('a key in one command', () => {
 });
 
 describe('a program that may read one (R47)', () => {
-  const READ = { tool: 'process.run', args: { program: 'sh', args: ['-c', `cat <&"$HOLDFAST_SECRET_FD_${NAME}" | tr a-z b-za; env; cat /proc/1/cmdline | tr '\\0' ' '; ls -l /proc/self/fd`], secrets: [NAME] } };
+  const READER = 'worker';
+  const READ_KEY = 'READ_KEY';
+  const READ = { tool: 'process.run', args: { program: 'sh', args: ['-c', `cat <&"$HOLDFAST_SECRET_FD_${READ_KEY}" | tr a-z b-za; env; cat /proc/1/cmdline | tr '\\0' ' '; ls -l /proc/self/fd`], secrets: [READ_KEY] } };
+
+  beforeAll(() => {
+    declare(`name: ${READER}\ntype: dev\n`);
+    mustSecret(`set ${READ_KEY} --agent ${READER} --host api.example.com`, CANARY);
+  });
+  afterAll(() => {
+    revokeAll(READER);
+    secret(`remove ${READ_KEY}`);
+  });
 
   it('is refused until a person grants it, then has it by a descriptor for one call, and nobody else has', async () => {
-    expect((await callTools(AGENT, [READ]))[0]).toMatchObject({ isError: true, data: { missing: [`secret:read:${NAME}`] } });
-    expect(holdfast(`grant ${AGENT} secret:read:${NAME} --for 1h --reason test`).status).toBe(0);
+    expect((await callTools(READER, [READ]))[0]).toMatchObject({ isError: true, data: { missing: [`secret:read:${READ_KEY}`] } });
+    expect(holdfast(`grant ${READER} secret:read:${READ_KEY} --for 1h --reason test`).status).toBe(0);
     const before = head();
-    const [read, plain, next] = await callTools(AGENT, [READ, { tool: 'process.run', args: { ...READ.args, args: ['-c', `cat <&"$HOLDFAST_SECRET_FD_${NAME}"`] } }, { tool: 'process.run', args: { program: 'sh', args: ['-c', 'cat <&5'] } }]);
+    const [read, plain, next] = await callTools(READER, [READ, { tool: 'process.run', args: { ...READ.args, args: ['-c', `cat <&"$HOLDFAST_SECRET_FD_${READ_KEY}"`] } }, { tool: 'process.run', args: { program: 'sh', args: ['-c', 'cat <&5'] } }]);
     // In another alphabet, for as it is it would be removed.
     const turned = CANARY.replace(/[a-z]/g, (letter) => (letter === 'z' ? 'a' : String.fromCharCode(letter.charCodeAt(0) + 1)));
     expect(stdout(read!)).toContain(turned);
-    expect(stdout(read!)).toContain(`HOLDFAST_SECRET_FD_${NAME}=5`);
+    expect(stdout(read!)).toContain(`HOLDFAST_SECRET_FD_${READ_KEY}=5`);
     expect(stdout(read!)).not.toContain(CANARY);
-    expect(stdout(plain!)).toContain(`[secret ${NAME} removed]`);
+    expect(stdout(plain!)).toContain(`[secret ${READ_KEY} removed]`);
     expect(next!.isError).toBe(true);
     const said = logSince(before);
     expect(JSON.stringify(said)).not.toContain(CANARY);
-    expect(said.filter(({ kind }) => kind === 'secret.used').map(({ data }) => data)).toMatchObject([{ agent: AGENT, name: NAME, host: null, tool: 'process.run' }, { agent: AGENT, name: NAME, host: null, tool: 'process.run' }]);
+    expect(said.filter(({ kind }) => kind === 'secret.used').map(({ data }) => data)).toMatchObject([{ agent: READER, name: READ_KEY, host: null, tool: 'process.run' }, { agent: READER, name: READ_KEY, host: null, tool: 'process.run' }]);
   });
 
   it('is asked for by a runner in its own unit alone: not by another process of its uid, not by root', () => {
     const ask = `python3 -I -c 'import socket; s = socket.socket(socket.AF_UNIX); s.connect("/run/holdfast-secret-call/call.sock"); s.sendall(b"{}\\n"); print(s.recv(100))'`;
-    for (const who of ['', `setpriv --reuid ${root(`stat -c %u /var/lib/holdfast-workspaces/${AGENT}`).trim()} --clear-groups `]) expect(root(`${who}${ask} 2>&1 || true`)).toMatch(/b''|ConnectionResetError|BrokenPipeError/);
+    for (const who of ['', `setpriv --reuid ${root(`stat -c %u /var/lib/holdfast-workspaces/${READER}`).trim()} --clear-groups `]) expect(root(`${who}${ask} 2>&1 || true`)).toMatch(/b''|ConnectionResetError|BrokenPipeError/);
   });
 });
 
