@@ -122,7 +122,9 @@ function trustOf(extraRoots: string): SecureContext {
 
 function publishTrust(paths: Paths, own: string, extraRoots: string): void {
   mkdirSync(paths.egressTrust, { recursive: true, mode: 0o755 });
-  const files = { 'ca.pem': own, 'ca-bundle.pem': `${rootCertificates.join('\n')}\n${extraRoots}${own}` };
+  // Who is trusted beside the authorities that programs bring (Node adds them), and all of them, for those that read one file in their place.
+  const beside = `${own}${extraRoots}`;
+  const files = { 'ca.pem': beside, 'ca-bundle.pem': `${rootCertificates.join('\n')}\n${beside}` };
   for (const [name, text] of Object.entries(files)) {
     const path = `${paths.egressTrust}/${name}`;
     // Programs have it open; whole under its name, or not there.

@@ -18,7 +18,7 @@ beforeAll(() => {
 
 describe('the tool root', () => {
   it('has the tools, each of which starts in a call of type dev', async () => {
-    const versions = ['bash', 'git', 'python3', 'node', 'npm', 'make', 'jq', 'patch', 'gawk', 'file', 'zstd'].map((tool) => `${tool} --version >/dev/null || echo no ${tool}`);
+    const versions = ['bash', 'git', 'curl', 'python3', 'node', 'npm', 'make', 'jq', 'patch', 'gawk', 'file', 'zstd'].map((tool) => `${tool} --version >/dev/null || echo no ${tool}`);
     const answer = await run('sh', '-c', `${versions.join('; ')}; node -p process.versions.node; awk 'BEGIN { print "awk" }'; id -un; python3 -c 'import ssl, sqlite3, venv; print("py")'`);
     expect(stdout(answer)).toBe(`${process.versions.node}\nawk\nhf-agent${root('id -u agent-worker').trim().slice(-2)}\npy\n`);
   });
