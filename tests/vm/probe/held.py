@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which processes of a control group hold which texts: in their environment and in their memory, page by page, past every guard.
+
+python3 -I held.py GROUP, as root; the texts, a line each, on standard input, so that they are in nobody's arguments. Prints a line of JSON
+for each process: {pid, name, environ: [n], memory: [n], bytes}, n being the numbers of the texts that were found.
+"""
+import json
+import os
+import struct
+import sys
+
+wanted = [line.encode() for line in sys.stdin.read().split('\n') if line]
+longest = max(len(text) for text in wanted)
+CHUNK = 1 << 20
+PAGE = os.sysconf('SC_PAGE_SIZE')
+
+
+def pids(group):
+    for folder, _, files in os.walk('/sys/fs/cgroup' + group):
+        if 'cgroup.procs' in files:
+            with open(f'{folder}/cgroup.procs') as procs:
+                yield from (int(pid) for pid in procs)
+
+
+def there(pagemap, low, high):
+    """Whether any page of these is there: what was only reserved holds nothing, and there are gigabytes of it."""
+    pagemap.seek(low // PAGE * 8)
+    entries = pagemap.read((high - low) // PAGE * 8)
+    return any(entry >> 62 for entry, in struct.iter_unpack('=Q', entries))
+
+
+for pid in pids(sys.argv[1]):
+    try:
+        with open(f'/proc/{pid}/comm') as comm, open(f'/proc/{pid}/environ', 'rb') as environ:
+            name, variables = comm.read().strip(), environ.read()
+        with open(f'/proc/{pid}/maps') as maps:
+            regions = [line.split() for line in maps]
+        mem, pagemap = open(f'/proc/{pid}/mem', 'rb', buffering=0), open(f'/proc/{pid}/pagemap', 'rb', buffering=0)
+    except OSError as fault:
+        print(json.dumps({'pid': pid, 'fault': str(fault)}))
+        continue
+    found, read = set(), 0
+    for words in regions:
+        if 'r' not in words[1] or (len(words) > 5 and words[5].startswith('[v')):
+            continue
+        low, high = (int(part, 16) for part in words[0].split('-'))
+        kept = b''
+        for at in range(low, high, CHUNK):
+            end = min(at + CHUNK, high)
+            try:
+                if not there(pagemap, at, end):
+                    kept = b''
+                    continue
+                mem.seek(at)
+                held = kept + mem.read(end - at)
+            except OSError:
+                continue
+            read += end - at
+            found |= {n for n, text in enumerate(wanted) if text in held}
+            kept = held[-longest:]
+    print(json.dumps({'pid': pid, 'name': name, 'environ': [n for n, text in enumerate(wanted) if text in variables], 'memory': sorted(found), 'bytes': read}))

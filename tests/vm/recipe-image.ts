@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a Containerfile of recipes/ says, done without a builder of images: packages by its lockfile, fetched on this side by npm; its files;
+// and the tool root as it lies in the machine. Brought in as an operator does, by digest.
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { step } from '../../image/host/progress.ts';
+import { cache, finished, repository, withLock } from '../../image/host/workplace.ts';
+import { declare, machine, root } from './machine.ts';
+
+const NPM_FILES = ['package.json', 'package-lock.json', '.npmrc'];
+
+/** Its node_modules, once for each lockfile. Nothing is fetched but by npm, from the registry that this machine is set to. */
+async function packagesOf(name: string): Promise<string> {
+  const recipe = join(repository, 'recipes', name);
+  const hash = createHash('sha256');
+  for (const file of NPM_FILES) hash.update(readFileSync(join(recipe, file)));
+  const kept = join(cache, 'recipes');
+  const dir = join(kept, `${name}-${hash.digest('hex').slice(0, 16)}`);
+  return withLock('recipes', async () => {
+    if (existsSync(dir)) return dir;
+    const fresh = `${dir}.partial`;
+    rmSync(fresh, { recursive: true, force: true });
+    mkdirSync(fresh, { recursive: true });
+    for (const file of NPM_FILES) cpSync(join(recipe, file), join(fresh, file));
+    await step(`installing the packages of recipes/${name} (once)`, () =>
+      finished(spawn('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--no-progress', '--loglevel=error'], { cwd: fresh, stdio: ['ignore', 2, 2] }), 'npm ci'),
+    );
+    renameSync(fresh, dir);
+    return dir;
+  });
+}
+
+/** Brings the image in and declares the agent of the recipe, with further lines in its file. */
+export async function bringRecipe(name: string, more = ''): Promise<void> {
+  const recipe = join(repository, 'recipes', name);
+  const packages = await packagesOf(name);
+  const stage = mkdtempSync(join(tmpdir(), 'holdfast-recipe-'));
+  try {
+    // Each COPY; the one RUN is the packages (tests/structure/recipes.test.ts).
+    for (const [, words] of readFileSync(join(recipe, 'Containerfile'), 'utf8').matchAll(/^COPY (.*)$/gm)) {
+      const files = words!.split(' ');
+      const to = join(stage, files.pop()!);
+      for (const file of files) cpSync(join(recipe, file), words!.endsWith('/') ? join(to, file) : to);
+    }
+    const within = `usr/local/lib/${name}/node_modules`;
+    const send = 'tar -C "$1" -c . --transform "s,^\\./node_modules,./$4," -C "$2" ./node_modules | gzip -1 | ssh -F "$3" root "rm -rf /var/lib/test-recipe && mkdir /var/lib/test-recipe && tar -C /var/lib/test-recipe --no-same-owner -xz"';
+    const sent = spawnSync('/bin/bash', ['-euo', 'pipefail', '-c', send, 'bash', stage, packages, machine().sshConfig, within], { encoding: 'utf8' });
+    if (sent.status !== 0) throw new Error(`what recipes/${name} brings cannot be sent: ${sent.stderr}`);
+  } finally {
+    rmSync(stage, { recursive: true });
+  }
+  const archive = '/var/lib/test-recipe.tar';
+  const digest = root(`cd /usr/lib/holdfast/toolroot && tar -cf ${archive} --owner=0 --group=0 . -C /var/lib/test-recipe ./usr/local && rm -r /var/lib/test-recipe && chmod 644 ${archive} && sha256sum ${archive} | cut -d' ' -f1`).trim();
+  declare(readFileSync(join(recipe, 'agent.yaml'), 'utf8').replace(/sha256-0{64}/, `sha256-${digest}`) + more);
+  root(`runuser -u alice -- holdfast container import ${name} sha256:${digest} <${archive}; status=$?; rm ${archive}; exit $status`);
+}
