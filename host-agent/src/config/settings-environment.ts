@@ -17,13 +17,13 @@ const BY_FOLDED = new Map(SETTING_NAMES.map((name) => [name.split('.').map(folde
 
 /** R48, by the first words of a path and its last. What lies between may be any number of words. */
 const BLOCKED = [
-  { begins: ['auth', 'profiles'], ends: 'apikey' },
-  { begins: ['auth', 'profiles'], ends: 'apikeyenv' },
-  { begins: ['models', 'providers'], ends: 'authprofileid' },
+  { begins: ['auth', 'profiles'], ends: 'apikey', path: 'auth.profiles.*.apiKey' },
+  { begins: ['auth', 'profiles'], ends: 'apikeyenv', path: 'auth.profiles.*.apiKeyEnv' },
+  { begins: ['models', 'providers'], ends: 'authprofileid', path: 'models.providers.*.authProfileId' },
 ];
 const SECRET_WORDS = /(?:key|keyenv|keyfile|token|secret|password|passwd|passphrase|credential|credentials|authprofileid|profileid)$/;
 
-const NO_SECRET = 'blocked: a secret, or what chooses one, is never taken from an environment (R48); use `holdfast secret`';
+const blockedAs = (what: string): string => `blocked: ${what} is never taken from an environment (R48); use \`holdfast secret\``;
 const NO_SETTING = 'names no setting; see: holdfast settings';
 const MALFORMED = 'is no path: write HOLDFAST_SECTION__NAME with letters, digits and single _ between';
 const TWICE = 'is there more than once, in several spellings; none of them is followed';
@@ -58,13 +58,13 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
 function pathOf(text: string): { readonly setting: SettingName } | { readonly why: string } {
   const parts = text.split('__');
   const words = parts.map((part) => folded(part.normalize('NFKC'))).filter((word) => word !== '');
-  const blocked = BLOCKED.some(({ begins, ends }) => begins.every((word, at) => words[at] === word) && words.at(-1) === ends);
-  if (blocked) return { why: NO_SECRET };
+  const blocked = BLOCKED.find(({ begins, ends }) => begins.every((word, at) => words[at] === word) && words.at(-1) === ends);
+  if (blocked !== undefined) return { why: blockedAs(blocked.path) };
   const plain = text.length <= LONGEST && parts.length > 1 && parts.every((part) => /^[A-Za-z0-9](?:_?[A-Za-z0-9])*$/.test(part));
   // A map, not an object: `constructor` is a word like any other.
   const setting = plain ? BY_FOLDED.get(words.join('.')) : undefined;
   if (setting !== undefined) return { setting };
-  if (SECRET_WORDS.test(words.at(-1) ?? '')) return { why: NO_SECRET };
+  if (SECRET_WORDS.test(words.at(-1) ?? '')) return { why: blockedAs('a secret, or what chooses one,') };
   return { why: plain ? NO_SETTING : MALFORMED };
 }
 
