@@ -141,6 +141,12 @@ describe('an inspected request', () => {
     expect([got.status, got.headers['retry-after']]).toEqual([429, '62']);
   });
 
+  test('over a quota for longer than programs should wait in silence is a 403 whose body says when', async () => {
+    place.door.judge = () => refusal('quota', 'today is used up', null, 86_400_000);
+    const got = await https(sock(), 'web.test', ca);
+    expect([got.status, got.headers['retry-after'], (JSON.parse(got.body) as { error: object }).error]).toMatchObject([403, undefined, { rule: 'quota', retryAfterMs: 86_400_000 }]);
+  });
+
   test.each<[string, string, string, string, number, string]>([
     ['another method', 'DELETE', 'api.test', '/echo', 403, 'method'],
     ['another path', 'GET', 'api.test', '/private', 403, 'path'],
