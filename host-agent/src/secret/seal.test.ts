@@ -3,6 +3,7 @@ import { argon2Sync, randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { DERIVATION, deriveKey, newDerivation, parseDerivation } from './key-derivation.ts';
 import { seal, unseal } from './seal.ts';
+import { FORGED, VALID } from './testdata/wycheproof.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');
 
@@ -31,6 +32,20 @@ describe.each(VECTORS)('AES-256-GCM, test case $name', ({ key, nonce, plain, aad
     expect(unseal(flipped(hex(key), 0), sealed, hex(aad))).toBeNull();
     // A tag of 12 or 4 bytes is a valid one of GCM, and none of ours.
     for (const short of [0, 4, 12, 27]) expect(unseal(hex(key), sealed.subarray(0, short), hex(aad))).toBeNull();
+  });
+});
+
+describe('Wycheproof', () => {
+  test.each(VALID)('case $tc seals to its bytes and opens', ({ key, nonce, plain, aad, cipher, tag }) => {
+    expect(seal(hex(key), hex(nonce), hex(plain), hex(aad)).toString('hex')).toBe(nonce + cipher + tag);
+    expect(unseal(hex(key), hex(nonce + cipher + tag), hex(aad))?.toString('hex')).toBe(plain);
+  });
+
+  test('no forged tag opens its message, and the one that it was made from does', () => {
+    const { key, nonce, cipher, plain, tags, firstTc } = FORGED;
+    expect(tags).toHaveLength(27);
+    for (const [n, tag] of tags.entries()) expect(unseal(hex(key), hex(nonce + cipher + tag), hex('')), `case ${firstTc + n}`).toBeNull();
+    expect(unseal(hex(key), hex(`${nonce}${cipher}9ce8fef6d8ab1bf1bf887232eab590dd`), hex(''))?.toString('hex')).toBe(plain);
   });
 });
 
