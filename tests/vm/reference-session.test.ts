@@ -229,7 +229,7 @@ describe.each(SESSIONS)('$agent', (session) => {
     expect(figures.get(limit.kind)).toMatchObject({ limit: limit.amount });
   });
 
-  it('is refused its next request to the model where what it may spend could be passed, and nothing is sent', async () => {
+  it('is refused its next request to the model where what it may spend could be passed, and nothing is sent', { timeout: 1_300_000 }, async () => {
     const from = head();
     start(agent);
     const refused = await until('a refusal', () => logSince(from, `--agent ${agent} --kind net.refused`).find(({ data: { host } }) => host === vendor), 600);
