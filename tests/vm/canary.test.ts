@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { pullPlug } from '../../image/host/machine.ts';
 import { callTools } from './door.ts';
 import { as, asRoot, declare, head, holdfast, logSince, machine, mainPid, revokeAll, root, until } from './machine.ts';
+import { stdout } from './probe.ts';
 import { mustSecret, openStore, PASSPHRASE, secretStatus } from './secret-store.ts';
 import { bootShared } from './shared-machine.ts';
 import { openWorld, PUBLIC, type World } from './world.ts';
@@ -94,9 +95,10 @@ it('is used, and comes back in no form: what a host gives back of it is taken ou
 });
 
 it('is read by a program, rotated, and used again after both processes that know it were killed', async () => {
-  const cat = { tool: 'process.run', args: { program: 'sh', args: ['-c', `cat <&"$HOLDFAST_SECRET_FD_${NAME}"; echo; gzip -c </workspace/none 2>/dev/null; ls /proc/self/fd`], secrets: [NAME] } };
-  const [read] = await callTools(READER, [cat]);
-  expect(read!.text).toContain(`secret ${NAME} removed`);
+  const turn = { tool: 'process.run', args: { program: 'sh', args: ['-c', `tr a-z b-za <&"$HOLDFAST_SECRET_FD_${NAME}"`], secrets: [NAME] } };
+  const [read] = await callTools(READER, [turn]);
+  // Not as it is: what a program prints passes through its runner and holdfastd before it is removed.
+  expect(stdout(read!)).toContain(FIRST.replace(/[a-z]/g, (letter) => (letter === 'z' ? 'a' : String.fromCharCode(letter.charCodeAt(0) + 1))));
   mustSecret(`rotate ${NAME}`, SECOND);
   for (const unit of ['holdfast-secretd.service', 'holdfast-egress.service']) {
     const pid = mainPid(unit);

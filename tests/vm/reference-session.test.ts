@@ -73,7 +73,9 @@ const OPENCODE: Session = {
   ],
   aside: { say: 'A title', usage: { input: 612, output: 9 } },
 };
-const SESSIONS = [CODEX, OPENCODE] as const;
+/** Half an hour under emulation, so `make soak GROUP=reference-session` runs them, one a portion; `make test` sees that the script is no pushover. */
+const FROM = Number(process.env['HOLDFAST_FROM'] ?? 0);
+const SESSIONS = [CODEX, OPENCODE].slice(FROM, FROM + Number(process.env['HOLDFAST_COUNT'] ?? 0));
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-reference-'));
 let world: World;
@@ -123,8 +125,8 @@ beforeAll(async () => {
   openStore();
   const www = join(folder, 'www');
   layOut(www, { [`${ELSEWHERE}/index.html`]: 'reached\n' });
-  const names = Object.fromEntries([...SESSIONS.map(({ vendor }) => vendor), ELSEWHERE].map((name) => [name, PUBLIC]));
-  const vendors = Object.fromEntries(SESSIONS.map(({ vendor, key, turns, aside }) => [vendor, { key, turns, aside }]));
+  const names = Object.fromEntries([...[CODEX, OPENCODE].map(({ vendor }) => vendor), ELSEWHERE].map((name) => [name, PUBLIC]));
+  const vendors = Object.fromEntries([CODEX, OPENCODE].map(({ vendor, key, turns, aside }) => [vendor, { key, turns, aside }]));
   world = await openWorld({ names, vendors, www });
   // The better part of the time: at once, for each has pauses that the other fills.
   await Promise.all(SESSIONS.map(({ agent, limits }) => bringRecipe(agent, limits)));
@@ -240,4 +242,16 @@ describe.each(SESSIONS)('$agent', (session) => {
     expect(ofVendor(world.lines())).toHaveLength(came.length);
     expect(figuresOf(agent).get(limit.kind)!.spent).toBe(spent[limit.kind]);
   });
+});
+
+// The last, for what it does is told by the world too.
+it.each([CODEX, OPENCODE])('the script of $vendor answers its key and nobody else', ({ vendor, key, model }) => {
+  const ask = (shown: string): string => root(`nsenter -t $(systemctl show -P MainPID test-world) -n python3 -I -`, `import json, ssl, urllib.request, urllib.error
+asked = urllib.request.Request('https://127.0.0.1/v1/${vendor.includes('openai') ? 'responses' : 'messages'}', data=json.dumps({'model': '${model}', 'input': [], 'messages': []}).encode(), headers={'host': '${vendor}', 'authorization': 'Bearer ${shown}'})
+try:
+    print(urllib.request.urlopen(asked, context=ssl._create_unverified_context(), timeout=60).status)
+except urllib.error.HTTPError as refused:
+    print(refused.code, json.loads(refused.read())['error']['message'])
+`).trim();
+  expect([ask('sk-no-key-of-theirs'), ask(key)]).toEqual(['401 invalid API key', '200']);
 });
