@@ -69,7 +69,7 @@ beforeAll(async () => {
   declare(`name: ${AGENT}\ntype: dev\nmode: contained\nprogram: [/usr/bin/python3, -I, /workspace/spend.py]\nnet:\n  hosts:\n    ${ECHO}: {mode: inspect}\n`);
   declare(`name: ${READER}\ntype: dev\n`);
   root(`cat >/var/lib/holdfast-workspaces/${AGENT}/spend.py && chmod 644 /var/lib/holdfast-workspaces/${AGENT}/spend.py`, PROGRAM);
-  mustSecret(`set ${NAME} --agent ${AGENT} --agent ${READER} --host ${ECHO}`, FIRST);
+  mustSecret(`set ${NAME} --agent ${AGENT},${READER} --host ${ECHO}`, FIRST);
   for (const granted of [`${AGENT} net:connect:${ECHO}:443`, `${READER} secret:read:${NAME}`]) {
     const given = as('alice', `holdfast grant ${granted} --for 2h --reason 'a test of where a secret lies'`);
     if (given.status !== 0) throw new Error(given.stderr);
