@@ -25,6 +25,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
   'symlink-race': { says: 'symlinks flipped while the file tool writes', count: 100_000, portion: 20_000, project: 'native', tests: 'host-agent/native/file-tool-race' },
   'own-hands': { says: 'files that a contained agent changes as fast as it can, and a tenth as many programs that it runs', count: 20_000, portion: 20_000, project: 'vm', tests: 'tests/vm/contained' },
   'container-race': { says: 'starts of crun in a directory that a neighbour moves, and a hundredth as many through the door', count: 4_000, portion: 1_000, project: 'vm', tests: 'tests/vm/container-race' },
+  'reference-session': { says: 'coding agents that nobody changed, each a small task with a key that it never holds', count: 2, portion: 1, project: 'vm', tests: 'tests/vm/reference-session' },
   limits: { says: 'calls of another agent while one takes all it can, against calls when nobody does', count: 100, portion: 100, project: 'vm', tests: 'tests/vm/limits' },
   ...(DATA === undefined ? {} : {
     'hostile-code': { says: 'hostile snippets run blindly in a call of a dev agent', count: linesIn(DATA, /code.*\.jsonl$/), portion: 240, project: 'vm', tests: 'tests/vm/hostile-code' },
@@ -50,7 +51,7 @@ type Progress = { inputs: string; done: number; seconds: number };
 const name = process.argv[2] ?? '';
 const group = GROUPS[name];
 if (group === undefined) {
-  console.error('usage: make soak GROUP=NAME, where NAME is one of\n' + Object.entries(GROUPS).map(([n, g]) => `  ${n.padEnd(14)} ${g.count} × ${g.says}`).join('\n'));
+  console.error('usage: make soak GROUP=NAME, where NAME is one of\n' + Object.entries(GROUPS).map(([n, g]) => `  ${n.padEnd(17)} ${g.count} × ${g.says}`).join('\n'));
   process.exit(64);
 }
 

@@ -30,7 +30,7 @@ let program = ':';
 const demo = {
   name: 'demo', pack: 'main', id: 'agent.main.demo.v1', type: 'dev', mode: 'contained', uid: AGENT, program: ['/usr/bin/true'], start: 'manual', capabilities: ['fs:write:/workspace/**'],
   ceiling: { allow: ['fs:write:/workspace/**'], deny: [] }, limits: { timeoutMs: 60_000, memoryMax: 256 * 1024 ** 2, tasksMax: 64, outputMax: 65_536 },
-  workspace, peers: { agent: '/agents', remote: '/ssh' }, peerLabels: { agent: 'unconfined', remote: 'unconfined' }, callLabel: 'unconfined',
+  workspace, peers: { agent: '/agents', remote: '/ssh' }, peerLabels: { agent: 'unconfined', remote: 'unconfined' }, callLabel: 'unconfined', net: null, secrets: [], budget: { costPerDay: null, tokensPerHour: null },
 };
 
 function keep(child: ChildProcess): ChildProcess {

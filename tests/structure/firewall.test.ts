@@ -49,6 +49,8 @@ describe('who may send', () => {
 describe('the way from an agent', () => {
   it('begins in the namespace of the agent\'s unit and ends at the socket of that agent', () => {
     expect(said('holdfast-relay@.socket', 'JoinsNamespaceOf')).toEqual(['holdfast-agent@%i.service']);
+    // Else the agent that starts second has none of its own.
+    expect(said('holdfast-relay@.socket', 'PrivateIPC')).toEqual(['yes']);
     expect([said('holdfast-relay@.socket', 'PrivateNetwork'), said('holdfast-agent@.service', 'PrivateNetwork')]).toEqual([['yes'], ['yes']]);
     expect(said('holdfast-relay@.service', 'ExecStart').at(-1)).toBe('/run/holdfast-egress/agents/%i.sock');
     // No other socket of ours listens on a port, and this one only there.

@@ -140,6 +140,8 @@ describe('an agent whose type can be granted a network', () => {
     expect(lines.find((line) => line.startsWith('body '))).toContain('net:connect:never.granted.example:443');
     const pid = mainPid(UNIT);
     expect(namespaceOf(pid)).not.toBe(namespaceOf(1));
+    // What joins its network namespace with its relay's takes no other from it.
+    expect(root(`readlink /proc/${pid}/ns/ipc`)).not.toBe(root('readlink /proc/1/ns/ipc'));
     expect((JSON.parse(inNamespace(pid, 'ip -j link')) as { ifname: string }[]).map(({ ifname }) => ifname)).toEqual(['lo']);
     expect(inNamespace(pid, 'ip route show table all | grep -v "dev lo" || true')).toBe('');
     expect(inNamespace(pid, 'ss -Hltn').trim().split('\n').map((line) => line.split(/\s+/)[3])).toEqual(['127.0.0.1:3128']);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a Containerfile of recipes/ says, done without a builder of images: packages by its lockfile, fetched on this side by npm; its files;
 // and the tool root as it lies in the machine. Brought in as an operator does, by digest.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,11 +33,14 @@ async function packagesOf(name: string): Promise<string> {
   });
 }
 
-/** Brings the image in and declares the agent of the recipe, with further lines in its file. */
+/** Brings the image in and declares the agent of the recipe, with further lines in its file. Minutes under emulation: it waits as others do. */
 export async function bringRecipe(name: string, more = ''): Promise<void> {
   const recipe = join(repository, 'recipes', name);
   const packages = await packagesOf(name);
   const stage = mkdtempSync(join(tmpdir(), 'holdfast-recipe-'));
+  const [place, archive] = [`/var/lib/test-recipe-${name}`, `/var/lib/test-recipe-${name}.tar`];
+  const piped = (what: string, script: string, ...words: readonly string[]): Promise<void> =>
+    finished(spawn('/bin/bash', ['-euo', 'pipefail', '-c', script, 'bash', machine().sshConfig, ...words], { stdio: ['ignore', 2, 2] }), `${what} recipes/${name}`);
   try {
     // Each COPY; the one RUN is the packages (tests/structure/recipes.test.ts).
     for (const [, words] of readFileSync(join(recipe, 'Containerfile'), 'utf8').matchAll(/^COPY (.*)$/gm)) {
@@ -46,14 +49,12 @@ export async function bringRecipe(name: string, more = ''): Promise<void> {
       for (const file of files) cpSync(join(recipe, file), words!.endsWith('/') ? join(to, file) : to);
     }
     const within = `usr/local/lib/${name}/node_modules`;
-    const send = 'tar -C "$1" -c . --transform "s,^\\./node_modules,./$4," -C "$2" ./node_modules | gzip -1 | ssh -F "$3" root "rm -rf /var/lib/test-recipe && mkdir /var/lib/test-recipe && tar -C /var/lib/test-recipe --no-same-owner -xz"';
-    const sent = spawnSync('/bin/bash', ['-euo', 'pipefail', '-c', send, 'bash', stage, packages, machine().sshConfig, within], { encoding: 'utf8' });
-    if (sent.status !== 0) throw new Error(`what recipes/${name} brings cannot be sent: ${sent.stderr}`);
+    const send = `tar -C "$2" -c . --transform "s,^\\./node_modules,./$4," -C "$3" ./node_modules | gzip -1 | ssh -F "$1" root "rm -rf ${place} && mkdir ${place} && tar -C ${place} --no-same-owner -xz"`;
+    await piped('sending what is brought by', send, stage, packages, within);
   } finally {
     rmSync(stage, { recursive: true });
   }
-  const archive = '/var/lib/test-recipe.tar';
-  const digest = root(`cd /usr/lib/holdfast/toolroot && tar -cf ${archive} --owner=0 --group=0 . -C /var/lib/test-recipe ./usr/local && rm -r /var/lib/test-recipe && chmod 644 ${archive} && sha256sum ${archive} | cut -d' ' -f1`).trim();
+  const digest = root(`cd /usr/lib/holdfast/toolroot && tar -cf ${archive} --owner=0 --group=0 . -C ${place} ./usr/local && rm -r ${place} && chmod 644 ${archive} && sha256sum ${archive} | cut -d' ' -f1`).trim();
   declare(readFileSync(join(recipe, 'agent.yaml'), 'utf8').replace(/sha256-0{64}/, `sha256-${digest}`) + more);
-  root(`runuser -u alice -- holdfast container import ${name} sha256:${digest} <${archive}; status=$?; rm ${archive}; exit $status`);
+  await piped('the import of', `ssh -F "$1" root "runuser -u alice -- holdfast container import ${name} sha256:${digest} <${archive}; status=\\$?; rm ${archive}; exit \\$status"`);
 }

@@ -74,11 +74,13 @@ describe('a key in one command', () => {
 describe('a program that may read one (R47)', () => {
   const READER = 'worker';
   const READ_KEY = 'READ_KEY';
+  /** Another one: what a program prints passes through its runner and holdfastd before it is removed. */
+  const READ_VALUE = 'hfread-4Kd2-pQm8-1BvN-secret-value';
   const READ = { tool: 'process.run', args: { program: 'sh', args: ['-c', `cat <&"$HOLDFAST_SECRET_FD_${READ_KEY}" | tr a-z b-za; env; cat /proc/1/cmdline | tr '\\0' ' '; ls -l /proc/self/fd`], secrets: [READ_KEY] } };
 
   beforeAll(() => {
     declare(`name: ${READER}\ntype: dev\n`);
-    mustSecret(`set ${READ_KEY} --agent ${READER} --host api.example.com`, CANARY);
+    mustSecret(`set ${READ_KEY} --agent ${READER} --host api.example.com`, READ_VALUE);
   });
   afterAll(() => {
     revokeAll(READER);
@@ -91,14 +93,14 @@ describe('a program that may read one (R47)', () => {
     const before = head();
     const [read, plain, next] = await callTools(READER, [READ, { tool: 'process.run', args: { ...READ.args, args: ['-c', `cat <&"$HOLDFAST_SECRET_FD_${READ_KEY}"`] } }, { tool: 'process.run', args: { program: 'sh', args: ['-c', 'cat <&5'] } }]);
     // In another alphabet, for as it is it would be removed.
-    const turned = CANARY.replace(/[a-z]/g, (letter) => (letter === 'z' ? 'a' : String.fromCharCode(letter.charCodeAt(0) + 1)));
+    const turned = READ_VALUE.replace(/[a-z]/g, (letter) => (letter === 'z' ? 'a' : String.fromCharCode(letter.charCodeAt(0) + 1)));
     expect(stdout(read!)).toContain(turned);
     expect(stdout(read!)).toContain(`HOLDFAST_SECRET_FD_${READ_KEY}=5`);
-    expect(stdout(read!)).not.toContain(CANARY);
+    expect(stdout(read!)).not.toContain(READ_VALUE);
     expect(stdout(plain!)).toContain(`[secret ${READ_KEY} removed]`);
     expect(next!.isError).toBe(true);
     const said = logSince(before);
-    expect(JSON.stringify(said)).not.toContain(CANARY);
+    expect(JSON.stringify(said)).not.toContain(READ_VALUE);
     expect(said.filter(({ kind }) => kind === 'secret.used').map(({ data }) => data)).toMatchObject([{ agent: READER, name: READ_KEY, host: null, tool: 'process.run' }, { agent: READER, name: READ_KEY, host: null, tool: 'process.run' }]);
   });
 

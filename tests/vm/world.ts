@@ -70,7 +70,7 @@ export async function openWorld(options: {
     writeFileSync(join(folder, 'world.json'), JSON.stringify({ resolver: RESOLVER, names: options.names, vendors: options.vendors ?? {}, echo: options.echo ?? null }));
     if (options.www !== undefined) cpSync(options.www, join(folder, 'www'), { recursive: true });
     const authority = await certificates(folder, Object.keys(options.names));
-    const sent = as('root', `mkdir ${PLACE} && tar -C ${PLACE} --no-same-owner -x`, execFileSync('tar', ['-C', folder, '--exclude=./pki', '-c', '.'], { maxBuffer: 1 << 28 }));
+    const sent = as('root', `mkdir -m 700 ${PLACE} && tar -C ${PLACE} --no-same-owner -x`, execFileSync('tar', ['-C', folder, '--exclude=./pki', '-c', '.'], { maxBuffer: 1 << 28 }));
     if (sent.status !== 0) throw new Error(`the world cannot be brought in: ${sent.stderr}`);
     await connect();
     // As an operator of the machine's files does: holdfast-egress reads it when it starts.

@@ -85,7 +85,7 @@ test('an agent that lives in a container has the tool root for its file system, 
   const plain = text(AGENT);
   const lives = text({ ...AGENT, home: 'tools', profile: 'holdfast-home' });
   expect(lives.filter((line) => !plain.includes(line))).toEqual([
-    'AppArmorProfile=holdfast-home', 'RootDirectory=/usr/lib/holdfast/toolroot', 'MountAPIVFS=yes', 'BindReadOnlyPaths=/etc/passwd /etc/group',
+    'AppArmorProfile=holdfast-home', 'RootDirectory=/usr/lib/holdfast/toolroot', 'ExecPaths=+/workspace', 'MountAPIVFS=yes', 'BindReadOnlyPaths=/etc/passwd /etc/group',
     'BindReadOnlyPaths=/usr/lib/holdfast/bin /usr/lib/holdfast/lib',
   ]);
   expect(plain.filter((line) => !lives.includes(line))).toEqual(['AppArmorProfile=holdfast-agent-task']);

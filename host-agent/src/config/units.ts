@@ -37,8 +37,9 @@ export const SECRETS_DROP_IN = '60-secrets.conf';
  */
 function inImage(home: string, images: string): readonly (readonly [string, string])[] {
   return [
-    // /var, where images that were brought in lie, is noexec.
-    ...(home === BAKED_IMAGE ? [['RootDirectory', TOOL_ROOT] as const] : [['RootDirectory', plainPath(`${images}/${home}`)] as const, ['ExecPaths', '+/'] as const]),
+    // /var, where images that were brought in lie and workspaces, is noexec. The template says the same of /workspace, which is another place
+    // once there is a root of its own (systemd.exec(5): `+`).
+    ...(home === BAKED_IMAGE ? [['RootDirectory', TOOL_ROOT], ['ExecPaths', '+/workspace']] as const : [['RootDirectory', plainPath(`${images}/${home}`)], ['ExecPaths', '+/']] as const),
     ['MountAPIVFS', 'yes'],
     ['BindReadOnlyPaths', '/etc/passwd /etc/group'],
     // `holdfast mcp`, for programs that start their tools

@@ -37,7 +37,7 @@ export type NetAsk = {
 /** A way of holdfast-secretd to a source of values, which holdfastd does not judge, but records before a packet leaves. */
 export type SourceWay = { readonly id: number; readonly ask: 'source'; readonly source: string; readonly host: string; readonly port: number; readonly address: string | null };
 
-/** Why not, in words an agent can act on. Becomes the JSON body of the 403 (or 429 when it says when to try again). */
+/** Why not, in words an agent can act on. Becomes the JSON body of the 403 (or 429 when it says to try again soon). */
 export type NetRefusal = {
   readonly rule: string;
   readonly message: string;

@@ -40,10 +40,16 @@ export function refusal(rule: OwnRule, message: string, ask: string | null = nul
   return { rule, message, ask, retryAfterMs };
 }
 
+/**
+ * SDKs wait in silence for as long as Retry-After says (Codex: the day until its budget is free again). What takes longer than this is
+ * refused as what waiting does not help, and its body says when there is room.
+ */
+const LONGEST_WAIT_MS = 120_000;
+
 /** RFC 9110, 15: 403 for what is refused, 429 where waiting helps, 400 for what cannot be read, 502 and 504 for faults of others. */
-export function statusOf({ rule, retryAfterMs }: NetRefusal): number {
-  if (retryAfterMs !== null) return 429;
-  switch (rule) {
+export function statusOf(refused: NetRefusal): number {
+  if (retryAfter(refused) !== null) return 429;
+  switch (refused.rule) {
     case 'bad_request':
       return 400;
     case 'upstream_failed':
@@ -63,7 +69,7 @@ export function refusalBody({ rule, message, ask, retryAfterMs }: NetRefusal): s
   return `${JSON.stringify({ type: 'error', error: { type: 'holdfast_refused', rule, message: `Holdfast: ${message}`, ask, retryAfterMs } })}\n`;
 }
 
-/** Seconds, rounded up; null where waiting helps nothing. */
+/** Seconds, rounded up; null where waiting helps nothing, or not soon. */
 export function retryAfter({ retryAfterMs }: NetRefusal): string | null {
-  return retryAfterMs === null ? null : String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
+  return retryAfterMs === null || retryAfterMs > LONGEST_WAIT_MS ? null : String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
 }

@@ -65,8 +65,8 @@ function networkGuide({ net, secrets, budget }: AgentAuthority, held: readonly C
 The one way out is a proxy. HTTPS_PROXY, HTTP_PROXY and what names certificates are set in your environment: leave them as they are, and curl,
 git, npm, pip, Node's fetch and Python use them. There is no DNS here; the proxy takes names. No other address answers.
 ${reached.length === 0 ? 'You reach no host now: ask for net:connect:HOST:PORT.\n' : `You reach these hosts (HOST:PORT):\n\n${listed(reached)}`}
-What is refused is answered with status 403, or 429 when it helps to wait, and a JSON body: \`rule\`, \`message\`, \`ask\` (the capability to ask
-for with \`authority.request\`; null where asking is no use) and \`retryAfterMs\`.
+What is refused is answered with status 403, or 429 when it helps to wait a moment, and a JSON body: \`rule\`, \`message\`, \`ask\` (the capability
+to ask for with \`authority.request\`; null where asking is no use) and \`retryAfterMs\`.
 ${secrets.length === 0 ? '' : `These names in your environment hold placeholders, not secrets. Send them as they are; on the way to their hosts the secret is put in their
 place, in the header that is named, and nowhere else:
 

@@ -12,6 +12,7 @@ import sys
 wanted = [line.encode() for line in sys.stdin.read().split('\n') if line]
 longest = max(len(text) for text in wanted)
 CHUNK = 1 << 20
+BLOCK = CHUNK << 6
 PAGE = os.sysconf('SC_PAGE_SIZE')
 
 
@@ -22,11 +23,22 @@ def pids(group):
                 yield from (int(pid) for pid in procs)
 
 
-def there(pagemap, low, high):
-    """Whether any page of these is there: what was only reserved holds nothing, and there are gigabytes of it."""
-    pagemap.seek(low // PAGE * 8)
-    entries = pagemap.read((high - low) // PAGE * 8)
-    return any(entry >> 62 for entry, in struct.iter_unpack('=Q', entries))
+def present(pagemap, low, high):
+    """Pieces of which some page is there: what was only reserved holds nothing, and there are gigabytes of it."""
+    for block in range(low, high, BLOCK):
+        end = min(block + BLOCK, high)
+        pagemap.seek(block // PAGE * 8)
+        entries = pagemap.read((end - block) // PAGE * 8)
+        if len(entries) < 8:
+            # Its memory is gone, and it with it.
+            return
+        # All alike, as of what was never touched, is seen at once. The highest two bits: it is there, or in swap.
+        if entries[7] >> 6 == 0 and entries == entries[:8] * (len(entries) // 8):
+            continue
+        for at in range(block, end, CHUNK):
+            words = entries[(at - block) // PAGE * 8:(min(at + CHUNK, end) - block) // PAGE * 8]
+            if any(entry >> 62 for entry, in struct.iter_unpack('=Q', words)):
+                yield at, min(at + CHUNK, end)
 
 
 for pid in pids(sys.argv[1]):
@@ -44,18 +56,14 @@ for pid in pids(sys.argv[1]):
         if 'r' not in words[1] or (len(words) > 5 and words[5].startswith('[v')):
             continue
         low, high = (int(part, 16) for part in words[0].split('-'))
-        kept = b''
-        for at in range(low, high, CHUNK):
-            end = min(at + CHUNK, high)
+        kept, after = b'', low
+        for at, end in present(pagemap, low, high):
             try:
-                if not there(pagemap, at, end):
-                    kept = b''
-                    continue
                 mem.seek(at)
-                held = kept + mem.read(end - at)
+                held = (kept if at == after else b'') + mem.read(end - at)
             except OSError:
                 continue
             read += end - at
             found |= {n for n, text in enumerate(wanted) if text in held}
-            kept = held[-longest:]
+            kept, after = held[-longest:], end
     print(json.dumps({'pid': pid, 'name': name, 'environ': [n for n, text in enumerate(wanted) if text in variables], 'memory': sorted(found), 'bytes': read}))

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Somebody else on the machine's network, at the other end of a wire that this adds and takes away: scans its ports, and leaves ssh hanging.
 
-  python3 -I outside.py scan          prints `tcp PORT` for each that answers, `udp PORT` for each that answers or is told to be closed, then `end`
+  python3 -I outside.py scan TO       prints `tcp PORT` for each that answers, `udp PORT` for each that answers or is told to be closed, then `end`
   python3 -I outside.py hang COUNT    opens so many connections to ssh that say nothing; prints `held N`; ends, and they with it, at the end of input
   python3 -I outside.py offer         prints what sshd offers: a line for each list of algorithms
 """
 import errno
 import os
+import resource
 import select
 import socket
 import struct
@@ -23,7 +24,8 @@ def run(*words):
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
 
 
-def scan():
+def scan(to):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))
     waiting = {}
     poll = select.epoll()
 
@@ -38,14 +40,14 @@ def scan():
                 del waiting[fd]
                 s.close()
 
-    for port in range(1, 65536):
+    for port in range(1, to + 1):
         s = socket.socket()
         s.setblocking(False)
         answer = s.connect_ex((HERE, port))
         if answer == errno.EINPROGRESS:
             poll.register(s, select.EPOLLOUT | select.EPOLLERR | select.EPOLLHUP)
             waiting[s.fileno()] = (port, s, time.monotonic())
-            while len(waiting) >= 800:
+            while len(waiting) >= 4000:
                 settle(0.05)
         else:
             if answer == 0:
@@ -118,7 +120,7 @@ def main():
 if sys.argv[1] != '--there':
     main()
 elif sys.argv[2] == 'scan':
-    scan()
+    scan(int(sys.argv[3]))
 elif sys.argv[2] == 'hang':
     hang(int(sys.argv[3]))
 else:
