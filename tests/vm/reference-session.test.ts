@@ -8,8 +8,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { repository } from '../../image/host/workplace.ts';
 import { as, head, holdfast, jsonLines, logSince, machine, root, until, type LogLine } from './machine.ts';
+import { heldBy, type Held } from './memory.ts';
 import { bringRecipe } from './recipe-image.ts';
 import { mustSecret, openStore } from './secret-store.ts';
 import { layOut, openWorld, PUBLIC, type ScriptedTurn, type ScriptedUsage, type World, type WorldLine } from './world.ts';
@@ -108,16 +108,6 @@ function costOf({ price }: Session, { input, cached = 0, write = 0, output }: Sc
 }
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
 
-type Held = { readonly pid: number; readonly name: string; readonly environ: readonly number[]; readonly memory: readonly number[]; readonly bytes: number; readonly fault?: string };
-
-/** Which of the texts the processes of the agent hold, its relay and its door's client too. */
-function heldBy(agent: string, texts: readonly string[]): readonly Held[] {
-  const program = '/run/test-held.py';
-  root(`cat >${program}`, readFileSync(join(repository, 'tests/vm/probe/held.py'), 'utf8'));
-  const out = root(`python3 -I ${program} /agents.slice/agents-main.slice/agents-main-${agent}.slice; rm ${program}`, `${texts.join('\n')}\n`);
-  return out.trim().split('\n').map((line) => JSON.parse(line) as Held);
-}
-
 type Figure = { readonly kind: string; readonly limit: number | null; readonly spent: number; readonly open: number };
 const figuresOf = (agent: string): ReadonlyMap<string, Figure> => new Map(jsonLines<{ figures: readonly Figure[] }>(`usage ${agent}`)[0]!.figures.map((figure) => [figure.kind, figure]));
 
@@ -170,7 +160,7 @@ describe.each(SESSIONS)('$agent', (session) => {
       if (isOver(agent)) throw new Error(`it ended before: ${printed(agent)}\n${JSON.stringify(world.lines().filter(({ problem }) => problem))}`);
       return world.lines().some(({ holds }) => holds === `${agent}-${HELD}`);
     }, 600);
-    held = heldBy(agent, [placeholder, key, Buffer.from(key).toString('base64'), Buffer.from(key).toString('hex')]);
+    held = heldBy(`/agents.slice/agents-main.slice/agents-main-${agent}.slice`, [placeholder, key, Buffer.from(key).toString('base64'), Buffer.from(key).toString('hex')]);
     world.release(`${agent}-${HELD}`);
     await until('its end', () => isOver(agent), 600);
     await until('its last word to be on record', () => logSince(from, `--agent ${agent} --kind agent.stopped`).length > 0);

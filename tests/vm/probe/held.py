@@ -2,7 +2,8 @@
 """Which processes of a control group hold which texts: in their environment and in their memory, page by page, past every guard.
 
 python3 -I held.py GROUP, as root; the texts, a line each, on standard input, so that they are in nobody's arguments. Prints a line of JSON
-for each process: {pid, name, environ: [n], memory: [n], bytes}, n being the numbers of the texts that were found.
+for each process but itself: {pid, unit, name, environ: [n], memory: [n], bytes}, n being
+the numbers of the texts that were found; and `fault` where it could not be read, mostly because it has ended.
 """
 import json
 import os
@@ -19,8 +20,9 @@ PAGE = os.sysconf('SC_PAGE_SIZE')
 def pids(group):
     for folder, _, files in os.walk('/sys/fs/cgroup' + group):
         if 'cgroup.procs' in files:
+            units = [part for part in folder.split('/') if part.endswith(('.service', '.scope'))]
             with open(f'{folder}/cgroup.procs') as procs:
-                yield from (int(pid) for pid in procs)
+                yield from ((int(pid), units[-1] if units else folder) for pid in procs)
 
 
 def present(pagemap, low, high):
@@ -41,7 +43,9 @@ def present(pagemap, low, high):
                 yield at, min(at + CHUNK, end)
 
 
-for pid in pids(sys.argv[1]):
+for pid, unit in pids(sys.argv[1]):
+    if pid == os.getpid():
+        continue
     try:
         with open(f'/proc/{pid}/comm') as comm, open(f'/proc/{pid}/environ', 'rb') as environ:
             name, variables = comm.read().strip(), environ.read()
@@ -49,7 +53,7 @@ for pid in pids(sys.argv[1]):
             regions = [line.split() for line in maps]
         mem, pagemap = open(f'/proc/{pid}/mem', 'rb', buffering=0), open(f'/proc/{pid}/pagemap', 'rb', buffering=0)
     except OSError as fault:
-        print(json.dumps({'pid': pid, 'fault': str(fault)}))
+        print(json.dumps({'pid': pid, 'unit': unit, 'name': '', 'environ': [], 'memory': [], 'bytes': 0, 'fault': str(fault)}))
         continue
     found, read = set(), 0
     for words in regions:
@@ -66,4 +70,4 @@ for pid in pids(sys.argv[1]):
             read += end - at
             found |= {n for n, text in enumerate(wanted) if text in held}
             kept, after = held[-longest:], end
-    print(json.dumps({'pid': pid, 'name': name, 'environ': [n for n, text in enumerate(wanted) if text in variables], 'memory': sorted(found), 'bytes': read}))
+    print(json.dumps({'pid': pid, 'unit': unit, 'name': name, 'environ': [n for n, text in enumerate(wanted) if text in variables], 'memory': sorted(found), 'bytes': read}))
