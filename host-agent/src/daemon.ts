@@ -20,6 +20,7 @@ import { openRequests } from './daemon/requests.ts';
 import { openRunners } from './daemon/runners.ts';
 import { openShells } from './daemon/open-shells.ts';
 import { markSeedRecorded, seedDraft } from './daemon/seed-record.ts';
+import { openSettingsSide } from './daemon/settings-side.ts';
 import { startAtBoot } from './daemon/start-at-boot.ts';
 import { watchToolLists } from './daemon/tool-lists.ts';
 import { unfinishedCalls } from './daemon/unfinished-calls.ts';
@@ -83,6 +84,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const paths = pathsUnder(root);
   const log = logOf('holdfastd');
   const boot = bootId();
+  const settings = openSettingsSide(root, paths, log);
   const clock = { now: bootMillis, wall: wallTime, sleep: (ms: number) => sleep(ms, undefined, { ref: false }) };
   const newId = (kind: 's' | 'c' | 'g' | 'r' | 'p'): string => `${kind}-${randomBytes(8).toString('hex')}`;
   // A fault whose consequences nobody thought of: what is not running allows nothing.
@@ -120,7 +122,7 @@ export async function main(args: readonly string[]): Promise<void> {
   });
   const shells = openShells({
     connect: ({ permit, receipt }, onShown) => connectShell(join(paths.runnerSockets, `${permit.agent}.sock`), permit, receipt, onShown),
-    transcript: (agent, call, head) => openTranscript(paths.transcripts, agent, call, head),
+    transcript: (agent, call, head) => openTranscript(paths.transcripts, agent, call, head, settings.value('shells.keep')),
     redact,
     isRevoked: (grant) => grants.isRevoked(grant),
     clock,
@@ -245,7 +247,7 @@ export async function main(args: readonly string[]): Promise<void> {
       if (authority.ok) authorities.set(agent.name, authority.value);
       else log.error({ agent: agent.name, error: authority.error }, 'this agent is not served');
     }
-    for (const { file, line, message } of now.problems) log.warn({ file, line, problem: message }, 'an agent file was refused');
+    for (const { file, line, message } of now.problems) log.warn({ file, line, problem: message }, 'a file was refused');
     for (const grant of grantsOutside(grants.book(), agents)) {
       grants.end(grant.id);
       note(grantEnded(SELF, grant, 'revoked'));
@@ -298,6 +300,7 @@ export async function main(args: readonly string[]): Promise<void> {
     units: systemd,
     runs: egress.watching(runs),
     usage: egress.usage,
+    settings: settings.port,
     keepBeforeRun,
     startIsOver: starts.over,
     lastStop: new Map(),
@@ -308,7 +311,7 @@ export async function main(args: readonly string[]): Promise<void> {
       const ran = await systemd.startUnit('holdfast-declare.service');
       return ran.ok ? declarations.reload() : ran;
     },
-    posture: async () => [...(await readPosture(root, confinedUnits(agents), containedUnits(agents))), confinementFact(policy, agents), ...egress.posture(agents)],
+    posture: async () => [...(await readPosture(root, confinedUnits(agents), containedUnits(agents))), confinementFact(policy, agents), ...egress.posture(agents), settings.fact()],
     oneAtATime: inTurn(),
     shells,
     sessionsOf: (agent) => doors.of(agent)?.sessions() ?? 0,
@@ -340,6 +343,7 @@ export async function main(args: readonly string[]): Promise<void> {
     onStarted: (agent, facts) => note(draft('agent.started', { agent, ...facts })),
     onRefused: (agent, error) => log.error({ agent, error }, 'cannot start this agent'),
     patience: () => sleep(SLOW_START_MS, undefined, { ref: false }),
+    atOnce: settings.value('agents.startAtOnce'),
   });
 
   async function lookAtAgents(): Promise<void> {

@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path';
 import { fstatSync } from 'node:fs';
 import type { Declared, DeclaredAgent, Problem } from './config/declared.ts';
 import { declareAgents } from './config/declare-agents.ts';
+import { settingsText } from './config/settings-told.ts';
 import { agentOfFolder, DROP_IN, hasRelay, quotaUnit, relaySocket, slicePropertiesOf, type UnitFile } from './config/units.ts';
 import { imageAccounts } from './effects/account-names.ts';
 import { readAgentLayers } from './effects/agent-layers.ts';
@@ -10,6 +11,7 @@ import { pathsUnder } from './effects/paths.ts';
 import {
   errnoOf, makeDirectory, namesIn, removeEmptyDirectory, removeName, replaceFile, withDirectory, withMadeDirectory,
 } from './effects/rooted-files.ts';
+import { readSettingsLayers } from './effects/settings-files.ts';
 import { readSlots, writeSlots } from './effects/slots-file.ts';
 import { noManager, systemctl, type UnitVerbs } from './effects/systemctl.ts';
 import { agentsWithUnits, syncUnits } from './effects/unit-writer.ts';
@@ -48,7 +50,8 @@ export function declare({ root, paths, verbs, self, holdfast }: Run): Declared {
   const { declared: read, slots, unitsOf } = declareAgents({ ...input, slots: held.value });
   if (slots.size !== held.value.size) writeSlots(root, paths.slots, slots);
 
-  const problems: Problem[] = [...unread, ...read.problems];
+  const settings = readSettingsLayers(root, paths, self, holdfast);
+  const problems: Problem[] = [...settings.problems, ...unread, ...read.problems];
   const agents = read.agents.filter((agent) => {
     const message = makeFolders(root, paths, agent, self, holdfast);
     if (message !== null) problems.push({ file: `${paths.workspaces}/${agent.name}`, line: 1, message });
@@ -59,6 +62,7 @@ export function declare({ root, paths, verbs, self, holdfast }: Run): Declared {
 
   // First the word that closes the doors of agents that are gone, then their processes, then what they ran by.
   withMadeDirectory(root, dirname(paths.declaredAgents), (directory) => {
+    replaceFile(directory, basename(paths.declaredSettings), settingsText(settings.said), { mode: 0o644 });
     replaceFile(directory, basename(paths.declaredAgents), `${JSON.stringify(declared, null, 2)}\n`, { mode: 0o644 });
   });
   verbs.stop(gone.flatMap(processesOf));

@@ -18,6 +18,7 @@ import { openWays } from './effects/open-ways.ts';
 import { readPublishedSources } from './effects/published-sources.ts';
 import { pathsUnder, type Paths } from './effects/paths.ts';
 import { secretAsker } from './effects/secret-values.ts';
+import { openSettings } from './effects/settings.ts';
 import { openUsedReceipts } from './effects/used-receipts.ts';
 import type { NetFacts } from './egress/check-net-permit.ts';
 import { parseReceiptKey } from './ledger/receipt.ts';
@@ -33,15 +34,21 @@ export async function main(args: readonly string[]): Promise<void> {
   const paths = pathsUnder(root);
   const log = logOf('holdfast-egress');
   const boot = bootId();
+  // Its folder's group is holdfastd's, which shows them.
+  const settings = openSettings(paths, 'holdfast-egress', { path: paths.egressSettings, mode: 0o640 }, log);
   const authority = openAuthority(paths.egressAuthority);
   const extraRoots = existsSync(paths.egressExtraRoots) ? readFileSync(paths.egressExtraRoots, 'utf8') : '';
   publishTrust(paths, authority.pem, extraRoots);
 
   const facts = (): NetFacts => ({ receiptKey: receiptKey(paths.receiptKey), boot, now: bootMillis() });
   const ways = openWays({ socket: paths.egressDoorSocket, facts, used: openUsedReceipts(`${paths.egressAuthority}/used`, bootMillis), log });
-  const dial = dialer(trustOf(extraRoots));
+  const dial = dialer(trustOf(extraRoots), () => settings.value('egress.connectTimeout'));
   const secretOf = secretAsker(paths.secretUseSocket, 'use');
-  const proxy = egressProxy({ ways, dial, authority, secretOf, log });
+  const proxy = egressProxy({
+    ways, dial, authority, secretOf, log,
+    responseMs: () => settings.value('egress.responseTimeout'),
+    idleMs: () => settings.value('egress.idleTimeout'),
+  });
   const accounts = root === '' ? imageAccounts('') : null;
   const own = process.getuid!();
   const sockets = agentSockets({

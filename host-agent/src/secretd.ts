@@ -21,6 +21,7 @@ import { openSecretFiles, type SecretFiles } from './effects/secret-files.ts';
 import { serveRedactions } from './effects/redact-server.ts';
 import { sourceAsker } from './effects/source-http.ts';
 import { serveSecretRequests } from './effects/secret-requests.ts';
+import { openSettings } from './effects/settings.ts';
 import { openUsedReceipts } from './effects/used-receipts.ts';
 import type { DeclaredAgent, DeclaredOperator } from './config/declared.ts';
 import { runnerUnit } from './door/agent-units.ts';
@@ -54,6 +55,7 @@ export async function main(args: readonly string[]): Promise<void> {
     process.exit(70);
   });
 
+  const settings = openSettings(paths, 'holdfast-secretd', { path: paths.secretSettings, mode: 0o644 }, log);
   const accounts = imageAccounts(root);
   // Under a root of its own, whoever is not named there runs as the user we run as.
   const uidOf = (name: string): number | null => accounts.uidOf(name) ?? (root === '' ? null : process.getuid!());
@@ -96,6 +98,7 @@ export async function main(args: readonly string[]): Promise<void> {
 
   const desk = openDesk({
     vault, files, record, sources, operators: () => operators, random: randomBytes, wallMs: Date.now,
+    rotateDays: () => Math.floor(settings.value('secrets.rotateAfter') / 86_400_000), graceHours: () => Math.floor(settings.value('secrets.grace') / 3_600_000),
     attempts: openAttempts(bootMillis), credential: () => readCredential(paths.credentials),
   });
   const strangers = strangersAtTheDoor((uid, why, count) => void record('door.refused', SELF, { agent: null, door: 'secrets', uid, why, count }));

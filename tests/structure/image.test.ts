@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The repository agrees with itself about what the image contains.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { profilesOf } from '../../host-agent/src/config/agent-type.ts';
 import type { DeclaredAgent } from '../../host-agent/src/config/declared.ts';
@@ -143,6 +143,25 @@ describe('what holdfastd remembers within a boot', () => {
     expect(settings('holdfastd.service', 'RuntimeDirectory')).toEqual([]);
     expect(settings('holdfastd.service', 'ReadWritePaths').join(' ').split(' ')).toContain(daemonRuntime);
     expect(read('apparmor.d/holdfastd')).toContain(`\n  ${daemonRuntime}/* rw,\n`);
+  });
+});
+
+describe('settings of the machine', () => {
+  it('that an operator gives are holdfastd’s to write, survive a boot, and are read by holdfast-declare when they change', () => {
+    const folder = dirname(pathsUnder('').operatorSettings);
+    expect(read('rootfs-overlay/usr/lib/tmpfiles.d/holdfast.conf')).toContain(`\nd ${folder} 0755 holdfast holdfast\n`);
+    expect(settings('holdfastd.service', 'ReadWritePaths').join(' ').split(' ')).toContain(folder);
+    expect(settings('holdfast-declare.path', 'PathChanged')).toContain(folder);
+    expect(existsSync(join(repository, 'rootfs-overlay', pathsUnder('').imageSettings))).toBe(true);
+  });
+
+  it('come to who follows them by files that their profiles allow', () => {
+    const { declaredSettings, egressSettings, secretSettings } = pathsUnder('');
+    expect(declaredSettings).toBe('/run/holdfast/declared/settings.json');
+    expect(read('apparmor.d/holdfast-egress')).toContain('\n  /run/holdfast/declared/{agents,settings}.json r,\n');
+    for (const profile of ['holdfastd', 'holdfast-secretd']) expect(read(`apparmor.d/${profile}`)).toContain('\n  /run/holdfast/declared/*.json r,\n');
+    expect(read('apparmor.d/holdfastd')).toContain(`\n  ${egressSettings} r,\n`);
+    expect(read('apparmor.d/holdfastd')).toContain(`\n  ${secretSettings.replace('settings', '{bindings,settings}')} r,\n`);
   });
 });
 

@@ -245,6 +245,14 @@ export const COMMANDS: readonly Command[] = [
     run: async (io, given) => (await import('./usage.ts')).prices(io, given),
   },
   {
+    words: ['settings'],
+    operands: [{ name: 'FILE', optional: true }],
+    options: [JSON_OPTION],
+    summary: "the machine's settings and where each comes from; with FILE (- is standard input): set those that it names, in place of an earlier FILE",
+    examples: ['holdfast settings', 'ssh ops@box holdfast settings - <settings.yaml'],
+    run: async (io, given) => (await import('./settings.ts')).settings(io, given),
+  },
+  {
     words: ['points'],
     operands: [AGENT],
     options: [JSON_OPTION],

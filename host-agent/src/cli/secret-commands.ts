@@ -58,7 +58,7 @@ export const SECRET_COMMANDS: readonly Command[] = [
       HEADER,
       EXPIRES,
       { name: 'from', value: 'SOURCE:MOUNT/PATH#FIELD', help: 'where its value is read when it is used, instead of being kept here' },
-      { name: 'rotate-every', value: 'DAYS', help: 'status says when it is older (default 90d)' },
+      { name: 'rotate-every', value: 'DAYS', help: 'status says when it is older (default: the setting secrets.rotateAfter)' },
     ],
     summary: 'keep a secret that an agent may use and never sees; its value is typed without being shown, or comes on standard input',
     examples: ['ssh -t ops@box holdfast secret set ANTHROPIC_API_KEY --agent coder --host api.anthropic.com', 'ssh ops@box holdfast secret set NPM_TOKEN --agent coder --host registry.npmjs.org <token', 'holdfast secret set NPM_TOKEN --from vault:kv/team/npm#token --agent coder --host registry.npmjs.org'],
@@ -67,7 +67,7 @@ export const SECRET_COMMANDS: readonly Command[] = [
   {
     words: ['secret', 'rotate'],
     operands: [SECRET, NO_VALUE],
-    options: [{ name: 'grace', value: 'HOURS', help: 'how long the old value is still known as a secret (default 24h)' }, EXPIRES],
+    options: [{ name: 'grace', value: 'HOURS', help: 'how long the old value is still known as a secret (default: the setting secrets.grace)' }, EXPIRES],
     summary: 'give a secret a new value; every request from then on gets it',
     examples: ['ssh -t ops@box holdfast secret rotate ANTHROPIC_API_KEY'],
     run: async (io, given) => (await import('./secret.ts')).secretRotate(io, given),

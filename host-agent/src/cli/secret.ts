@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { askSecretd } from '../effects/secret-client.ts';
 import { accept, refuse, type Result } from '../identity/result.ts';
-import { GRACE_HOURS, ROTATE_DAYS } from '../secret/change-store.ts';
 import { showHostPort } from '../secret/host.ts';
 import type { BindingWords, MadeKeys, SecretBindingView, SecretRequest, SecretsState, SecretsStatus, SecretView } from '../secret/operator-wire.ts';
 import { ACCESS_LEVELS, SLOT_KINDS } from '../secret/store-header.ts';
@@ -75,7 +74,7 @@ export async function secretSet(io: Io, given: Given): Promise<ExitCode> {
   const expires = expiryOf(given);
   if (!expires.ok) return usage(io, expires.error);
   const days = given.options.get('rotate-every');
-  const rotateDays = days === undefined ? accept(ROTATE_DAYS) : wholeNumber('rotate-every', days.replace(/d$/, ''), 1, 3650);
+  const rotateDays = days === undefined ? accept(null) : wholeNumber('rotate-every', days.replace(/d$/, ''), 1, 3650);
   if (!rotateDays.ok) return usage(io, rotateDays.error);
   const words = bindingWords(given);
   const from = given.options.get('from');
@@ -93,14 +92,14 @@ export async function secretRotate(io: Io, given: Given): Promise<ExitCode> {
   const expires = expiryOf(given);
   if (!expires.ok) return usage(io, expires.error);
   const hours = given.options.get('grace');
-  const graceHours = hours === undefined ? accept(GRACE_HOURS) : wholeNumber('grace', hours.replace(/h$/, ''), 0, 720);
+  const graceHours = hours === undefined ? accept(null) : wholeNumber('grace', hours.replace(/h$/, ''), 0, 720);
   if (!graceHours.ok) return usage(io, graceHours.error);
   const value = await readSecret(io, `The new value of ${name}`);
   if (!value.ok) return usage(io, value.error);
   const done = await ask(io, { op: 'rotate', name, graceHours: graceHours.value, expires: expires.value }, value.value);
   if (!done.ok) return done.exit;
   io.screen.line(`${name} has its new value, and every request from now on gets it; agents keep their placeholder and need do nothing`);
-  if (graceHours.value > 0) io.screen.line(`the old value is handed out no more; for ${graceHours.value} hours it is still removed from logs and results where it shows`);
+  if (graceHours.value !== 0) io.screen.line(`the old value is handed out no more; for ${graceHours.value === null ? 'its grace (holdfast settings)' : `${graceHours.value} hours`} it is still removed from logs and results where it shows`);
   io.screen.line('what remains: end the old value at its vendor');
   return done.exit;
 }

@@ -80,6 +80,7 @@ beforeEach(() => {
     oneAtATime: (work) => work(),
     posture: async () => [],
     usage: {} as OperatorDoorPorts['usage'],
+    settings: {} as OperatorDoorPorts['settings'],
     shells: { list: () => [], watch: async () => ({ ok: false as const, error: 'none' }) },
     sessionsOf: () => 0,
   };

@@ -82,6 +82,7 @@ function operatorPorts(grants: KeptGrants, calls: ToolCallPorts): OperatorDoorPo
     oneAtATime: (work) => work(),
     posture: unused,
     usage: {} as OperatorDoorPorts['usage'],
+    settings: { longestGrant: () => ({ ms: 24 * 3_600_000, text: '24h' }) } as OperatorDoorPorts['settings'],
     shells: { list: () => [], watch: async () => ({ ok: false as const, error: 'none' }) },
     sessionsOf: () => 0,
   };

@@ -50,6 +50,7 @@ function holdfastd({ boot = 'b1', dies = false } = {}): Holdfastd {
       if (broken.has(name)) throw new Error('a fault');
       return full.has(name) ? refuse('the disk is full') : accept({ data: name === KEPT ? { restore: 'p-1' } : {}, letGo: () => undefined });
     },
+    atOnce: 2,
     patience: () => new Promise<void>((resolve) => impatient.push(resolve)),
     confined: (name) => (unconfined.has(name) ? refuse('its profile complains') : accept(null)),
     runs: openAgentRuns([], { onEnded: () => undefined, onStarted: (name) => told.push(`${name} seen to run`), keep: () => undefined }),

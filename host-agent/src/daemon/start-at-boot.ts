@@ -17,10 +17,9 @@ export type StartAtBootPorts = Pick<StartPorts, 'confined' | 'keepBeforeRun'> & 
   readonly onRefused: (agent: AgentName, why: string) => void;
   /** How long one start may keep the next waiting. */
   readonly patience: () => Promise<unknown>;
+  /** How many at the same time: a restore point is work for the disk. */
+  readonly atOnce: number;
 };
-
-/** A restore point is work for the disk. */
-const AT_ONCE = 2;
 
 /**
  * Starts each agent with `start: boot` once a boot, though holdfastd may start many times: an agent that a person stopped, or that came
@@ -39,7 +38,7 @@ export async function startAtBoot(agents: readonly DeclaredAgent[], ports: Start
       await Promise.race([start, ports.patience()]);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, inTurn));
+  await Promise.all(Array.from({ length: ports.atOnce }, inTurn));
   await Promise.all(begun);
 }
 

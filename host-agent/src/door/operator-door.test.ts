@@ -68,7 +68,14 @@ function queueOn(): ReturnType<typeof appendQueue> {
   });
 }
 
+let longest = { ms: 24 * 3_600_000, text: '24h' };
+let settingsFile: string | null = null;
+let redeclared: Result<never> | null = null;
+
 beforeEach(() => {
+  longest = { ms: 24 * 3_600_000, text: '24h' };
+  settingsFile = 'grants: {longest: 2h}\n';
+  redeclared = null;
   keptBefore = accept({ data: {}, letGo: () => undefined });
   letGo = 0;
   now = 1_000_000;
@@ -143,10 +150,22 @@ const ports: OperatorDoorPorts = {
     remove: async () => accept(null),
   },
   foresee: () => declared,
-  redeclare: async () => accept(declared),
+  redeclare: async () => redeclared ?? accept(declared),
   oneAtATime: (work) => work(),
   posture: async () => [],
   usage: {} as OperatorDoorPorts['usage'],
+  settings: {
+    view: () => ({ settings: [], problems: [] }),
+    longestGrant: () => longest,
+    file: {
+      path: '/layer/settings.yaml',
+      read: () => accept(settingsFile),
+      write: (text) => {
+        settingsFile = text;
+        return accept(null);
+      },
+    },
+  },
   shells: { list: () => [], watch: async () => ({ ok: false as const, error: 'none' }) },
   sessionsOf: () => 0,
 };
@@ -342,5 +361,29 @@ describe('agents', () => {
     declared = { agents: [{ ...demo, program: null }], problems: [] };
     expect(await ask({ op: 'agent-start', agent: 'demo' })).toMatchObject({ ok: false, error: expect.stringContaining('connects from elsewhere (ssh agent-demo@box)') });
     expect(await ask({ op: 'agents' })).toMatchObject({ ok: true, value: [{ name: 'demo', state: 'remote' }] });
+  });
+});
+
+describe('settings of the machine', () => {
+  test('the longest grant is what they say', async () => {
+    longest = { ms: 60_000, text: '1min' };
+    expect(await ask(wish())).toMatchObject({ ok: true });
+    expect(await ask(wish({ forMs: 60_001 }))).toMatchObject({ ok: false, error: expect.stringContaining('a grant lasts from 1s to 1min') });
+  });
+
+  test('a good file is recorded with its digest and the person, then it lies there', async () => {
+    expect(await ask({ op: 'settings-set', file: 'grants: {longest: 1h}\n' })).toEqual({ ok: true, value: null });
+    expect(settingsFile).toBe('grants: {longest: 1h}\n');
+    expect(await written()).toMatchObject([{ kind: 'configuration.changed', actor: { type: 'user', id: 'anna' }, data: { what: 'settings replaced', digest: expect.stringMatching(/^[0-9a-f]{64}$/) } }]);
+  });
+
+  test.each([
+    ['a bad file', () => undefined, 'grants: {longest: 25h}\n', 'line 1: grants.longest: must be a duration from 1min to 24h'],
+    ['no record', () => void (ledgerFails = 'the disk is full'), 'grants: {longest: 1h}\n', 'the disk is full'],
+    ['no declaration', () => void (redeclared = refuse('no systemd')), 'grants: {longest: 1h}\n', 'no systemd; the file is as it was'],
+  ])('%s changes nothing', async (_, before, file, error) => {
+    before();
+    expect(await ask({ op: 'settings-set', file })).toEqual({ ok: false, error: expect.stringContaining(error) });
+    expect(settingsFile).toBe('grants: {longest: 2h}\n');
   });
 });

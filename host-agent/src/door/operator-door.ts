@@ -8,6 +8,7 @@ import { endImport, removeImage } from './operator-image.ts';
 import { beginGet, beginPut, endPut, getData, putData } from './operator-project.ts';
 import { listShells, watchShell } from './operator-shells.ts';
 import { etcViews, listPoints, showDiff, undo } from './operator-restore.ts';
+import { setSettings } from './operator-settings.ts';
 import { resetUsage, setPrices, usageViews } from './operator-usage.ts';
 import type { OperatorDoorPorts } from './operator-ports.ts';
 import { operatorRequest, type OperatorAnswer, type OperatorRequest, type StatusView } from './operator-wire.ts';
@@ -86,6 +87,10 @@ async function answer(ports: OperatorDoorPorts, operator: OperatorPrincipal, req
       return usageViews(ports, request.agent) as unknown as OperatorAnswer<JsonValue>;
     case 'usage-reset':
       return resetUsage(ports, operator, request.agent, request.reason);
+    case 'settings':
+      return { ok: true, value: ports.settings.view() as unknown as JsonValue };
+    case 'settings-set':
+      return setSettings(ports, operator, request.file);
     case 'prices':
       return { ok: true, value: ports.usage.prices() as unknown as JsonValue };
     case 'prices-set':

@@ -13,7 +13,6 @@ import { actorOf, declaredAgent, draftBy, type OperatorDoorPorts } from './opera
 import type { GivenView, GrantView, OperatorAnswer, OperatorRequest, RequestView } from './operator-wire.ts';
 
 const SHORTEST_MS = 1_000;
-const LONGEST_MS = 24 * 3_600_000;
 
 type Wanted = Extract<OperatorRequest, { op: 'grant' }>;
 
@@ -42,7 +41,8 @@ function checkWanted(
   wanted: Wanted,
   now: number,
 ): Result<{ readonly agent: DeclaredAgent; readonly grant: Grant }> {
-  if (wanted.forMs < SHORTEST_MS || wanted.forMs > LONGEST_MS) return refuse('a grant lasts from 1s to 24h');
+  const longest = ports.settings.longestGrant();
+  if (wanted.forMs < SHORTEST_MS || wanted.forMs > longest.ms) return refuse(`a grant lasts from 1s to ${longest.text} on this machine (the setting grants.longest)`);
   const agent = declaredAgent(ports, wanted.agent);
   if (!agent.ok) return agent;
   const capability = parseCapability(wanted.capability);

@@ -13,6 +13,7 @@ import type { ImagesPort } from './operator-image.ts';
 import type { TransfersPort } from './operator-project.ts';
 import type { RestorePorts } from './operator-restore.ts';
 import type { WatchedShells } from './operator-shells.ts';
+import type { SettingsPort } from './operator-settings.ts';
 import type { UsagePort } from './operator-usage.ts';
 import type { PostureFact } from './operator-wire.ts';
 
@@ -57,6 +58,7 @@ export type OperatorDoorPorts = {
   readonly images: ImagesPort;
   readonly shells: WatchedShells;
   readonly usage: UsagePort;
+  readonly settings: SettingsPort;
   readonly posture: () => Promise<readonly PostureFact[]>;
   readonly sessionsOf: (agent: AgentName) => number;
 };

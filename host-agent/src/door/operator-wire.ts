@@ -66,6 +66,9 @@ export const operatorRequest = z.discriminatedUnion('op', [
   /** What agents have spent; of one, or of all that can reach a network. */
   z.strictObject({ op: z.literal('usage'), agent: z.string().nullable() }),
   z.strictObject({ op: z.literal('usage-reset'), agent: z.string(), reason: z.string().min(1).max(500) }),
+  /** What holds of the settings of the machine, and the operators' file in place of an earlier one. */
+  z.strictObject({ op: z.literal('settings') }),
+  z.strictObject({ op: z.literal('settings-set'), file: z.string().max(262144) }),
   z.strictObject({ op: z.literal('prices') }),
   z.strictObject({ op: z.literal('prices-set'), file: z.string().max(262144) }),
   z.strictObject({ op: z.literal('undo'), agent: z.string(), target, path, force: z.boolean(), dryRun: z.boolean() }),

@@ -32,19 +32,19 @@ export type Dial = {
 
 const RESOLVE_MS = 2_000;
 const RESOLVE_TRIES = 2;
-const CONNECT_MS = 5_000;
 const HANDSHAKE_MS = 10_000;
 const ADDRESSES_MAX = 4;
 
-export function dialer(context: SecureContext): Dial {
-  const tcp = async (to: Target): Promise<Socket> => connectAny(await addressesOf(to), to);
-  return { tcp, tls: async (to) => secure(await tcp(to), to, context), source: connectSource };
+/** `connectMs`: how long one address may take. */
+export function dialer(context: SecureContext, connectMs: () => number): Dial {
+  const tcp = async (to: Target): Promise<Socket> => connectAny(await addressesOf(to), to, connectMs());
+  return { tcp, tls: async (to) => secure(await tcp(to), to, context), source: async (address, port) => connectSource(address, port, connectMs()) };
 }
 
-async function connectSource(address: string, port: number): Promise<Socket> {
+async function connectSource(address: string, port: number, connectMs: number): Promise<Socket> {
   const why = whyNoSourceAddress(address);
   if (why !== null) throw new DialFault(refusal('internal_address', `${address} is no address that a source can have: ${why}`), 'refused');
-  const socket = await connectOne(address, port).catch((fault: NodeJS.ErrnoException) => {
+  const socket = await connectOne(address, port, connectMs).catch((fault: NodeJS.ErrnoException) => {
     throw new DialFault(refusal('unreachable', `${address}:${port} does not answer (${fault.code ?? fault.message})`), 'unreachable');
   });
   if (socket.localAddress !== socket.remoteAddress) return socket;
@@ -74,11 +74,11 @@ async function resolve(host: string): Promise<readonly string[]> {
   throw new DialFault(refusal('name_unresolved', `the name ${host} was not resolved (${code})`), 'unreachable');
 }
 
-async function connectAny(addresses: readonly string[], { host, port }: Target): Promise<Socket> {
+async function connectAny(addresses: readonly string[], { host, port }: Target, connectMs: number): Promise<Socket> {
   let last = '';
   for (const address of addresses.slice(0, ADDRESSES_MAX)) {
     try {
-      return await connectOne(address, port);
+      return await connectOne(address, port, connectMs);
     } catch (fault) {
       last = (fault as NodeJS.ErrnoException).code ?? (fault as Error).message;
     }
@@ -86,10 +86,10 @@ async function connectAny(addresses: readonly string[], { host, port }: Target):
   throw new DialFault(refusal('unreachable', `${host}:${port} does not answer (${last})`), 'unreachable');
 }
 
-function connectOne(address: string, port: number): Promise<Socket> {
+function connectOne(address: string, port: number, connectMs: number): Promise<Socket> {
   return new Promise((resolvePromise, reject) => {
     const socket = connectTcp({ host: address, port, family: isIPv6(address) ? 6 : 4, noDelay: true, keepAlive: true });
-    const late = setTimeout(() => socket.destroy(new Error('no answer in time')), CONNECT_MS);
+    const late = setTimeout(() => socket.destroy(new Error('no answer in time')), connectMs);
     const failed = (fault: Error): void => {
       clearTimeout(late);
       reject(fault);

@@ -10,7 +10,7 @@ import { readRequest, type Entrance, type NetAgent } from '../egress/read-reques
 import { parseConnectTarget, type Target } from '../egress/target.ts';
 import type { Dial } from './dial.ts';
 import type { EgressAuthority } from './egress-authority.ts';
-import { carryRequest, type CarryPorts } from './egress-request.ts';
+import { carryRequest, type CarryPorts, type Patience } from './egress-request.ts';
 import { carryTunnel, ESTABLISHED } from './egress-tunnel.ts';
 import { carryUpgrade } from './egress-upgrade.ts';
 import { Upstream } from './egress-upstream.ts';
@@ -18,7 +18,7 @@ import { firstHello, WRONG_NAME_ALERT } from './first-hello.ts';
 import type { Log } from './log.ts';
 import { endWith, refuseRequest, refuseSocket } from './refuse-http.ts';
 
-export type ProxyPorts = CarryPorts & {
+export type ProxyPorts = CarryPorts & Patience & {
   readonly dial: Dial;
   readonly authority: EgressAuthority;
   readonly log: Log;

@@ -24,18 +24,23 @@ export type CarryPorts = {
   readonly ways: Ways;
   readonly secretOf: (name: string, way: OpenWay) => Promise<SecretValue>;
 };
+/** Milliseconds, as the machine's settings have them now. */
+export type Patience = {
+  /** Until the host begins to answer. */
+  readonly responseMs: () => number;
+  /** Of a connection whose bytes pass unread. */
+  readonly idleMs: () => number;
+};
 
 /** A value and whose it is, for the one request. */
 type Held = { readonly name: string; readonly header: string; readonly before: string; readonly after: string; readonly value: Buffer };
 
 /** No more of a body came for so long. */
 const BODY_IDLE_MS = 30_000;
-/** Until the host begins to answer; a model may think for minutes. */
-const RESPONSE_MS = 600_000;
 const MAX_HEADER_BYTES = 65_536;
 
 /** One inspected request: judged and recorded, sent with its secrets, answered. Every way through ends in an answer or a closed connection. */
-export async function carryRequest(agent: AgentName, read: ReadRequest, request: IncomingMessage, response: ServerResponse, upstream: Upstream, ports: CarryPorts): Promise<void> {
+export async function carryRequest(agent: AgentName, read: ReadRequest, request: IncomingMessage, response: ServerResponse, upstream: Upstream, ports: CarryPorts & Patience): Promise<void> {
   const body = await readModelBody(read, request, response);
   if (!body.ok) {
     ports.ways.turnedAway(agent, body.refusal, read.to);
@@ -49,7 +54,7 @@ export async function carryRequest(agent: AgentName, read: ReadRequest, request:
     way.end('refused', { why: held.refusal.rule, usage: body.value === null ? null : freeOfCharge(body.value.ask) });
     return refuseRequest(response, held.refusal);
   }
-  await new Promise<void>((ended) => exchange({ read, request, response, upstream, way, body: body.value, held: held.value, ended }));
+  await new Promise<void>((ended) => exchange({ read, request, response, upstream, way, body: body.value, held: held.value, responseMs: ports.responseMs(), ended }));
 }
 
 export function askFor(agent: AgentName, read: ReadRequest, body: ModelBody | null): Omit<NetAsk, 'id'> {
@@ -105,6 +110,7 @@ type Exchange = {
   readonly way: OpenWay;
   readonly body: ModelBody | null;
   readonly held: readonly Held[];
+  readonly responseMs: number;
   readonly ended: () => void;
 };
 
@@ -155,7 +161,7 @@ function exchange(x: Exchange): void {
       agent: upstream, host: read.to.host, method: read.method, path: `${read.path.sent}${read.query}`, headers: sending.flat(), setHost: false, maxHeaderSize: MAX_HEADER_BYTES,
     });
     out = sender;
-    const late = setTimeout(() => fail('failed', refusal('unreachable', `${read.to.host} has not begun to answer in ${RESPONSE_MS / 1000} s`)), RESPONSE_MS);
+    const late = setTimeout(() => fail('failed', refusal('unreachable', `${read.to.host} has not begun to answer in ${x.responseMs / 1000} s`)), x.responseMs);
     sender.once('close', () => {
       clearTimeout(late);
       // Ended without a word, as with an upgrade that nobody asked for.

@@ -82,7 +82,7 @@ async function open(socket: Socket, asked: Result<string>, { dial, declared, not
     up: (bytes) => (up += bytes) <= MOST_UP || stop('too much was sent'),
     down: (bytes) => (down += bytes) <= MOST_DOWN || stop('too much came'),
     onStop: (told) => stops.push(() => told({ how: 'quota', why: 'too long' })),
-  }, () => clearTimeout(late));
+  }, WAY_MS, () => clearTimeout(late));
 }
 
 /** An address that was declared is the only one; a name without one leads to public addresses alone, as an agent's does. */

@@ -13,7 +13,7 @@ import { splice } from './splice.ts';
 export const ESTABLISHED = 'HTTP/1.1 200 Connection Established\r\n\r\n';
 
 /** CONNECT to a host whose bytes pass unread: judged, connected, then held to the name it was judged for. */
-export async function carryTunnel(agent: AgentName, to: Target, program: Duplex, head: Buffer, ports: { readonly ways: Ways; readonly dial: Dial }): Promise<void> {
+export async function carryTunnel(agent: AgentName, to: Target, program: Duplex, head: Buffer, ports: { readonly ways: Ways; readonly dial: Dial; readonly idleMs: () => number }): Promise<void> {
   const opened = await ports.ways.open({ ask: 'open', agent, what: 'tunnel', host: to.host, port: to.port, method: null, path: null, secrets: [], model: null, upgrade: null });
   if (!opened.ok) return refuseSocket(program, opened.refusal);
   const { way } = opened;
@@ -48,5 +48,5 @@ export async function carryTunnel(agent: AgentName, to: Target, program: Duplex,
   }
   if (!way.up(hello.value.length)) return way.end('quota', { address });
   host.write(hello.value);
-  splice(program, host, way, (how) => way.end(how === 'ok' ? 'ok' : 'failed', { address, why: how === 'ok' ? null : how }));
+  splice(program, host, way, ports.idleMs(), (how) => way.end(how === 'ok' ? 'ok' : 'failed', { address, why: how === 'ok' ? null : how }));
 }

@@ -8,7 +8,7 @@ import { withoutSecrets } from '../egress/response-secrets.ts';
 import type { AgentName } from '../identity/ids.ts';
 import { redactor } from '../secret/redaction.ts';
 import { DialFault } from './dial.ts';
-import { askFor, headersUpstream, secretsFor, stoppedRefusal, type CarryPorts } from './egress-request.ts';
+import { askFor, headersUpstream, secretsFor, stoppedRefusal, type CarryPorts, type Patience } from './egress-request.ts';
 import type { Upstream } from './egress-upstream.ts';
 import { replaceInHead } from './header-secrets.ts';
 import { refuseSocket } from './refuse-http.ts';
@@ -17,7 +17,7 @@ import { splice } from './splice.ts';
 const UPGRADE_MS = 30_000;
 
 /** A WebSocket where it is granted (RFC 6455). From the answer on, bytes pass unread, counted and cut like a tunnel's. */
-export async function carryUpgrade(agent: AgentName, read: ReadRequest, program: Duplex, head: Buffer, upstream: Upstream, ports: CarryPorts): Promise<void> {
+export async function carryUpgrade(agent: AgentName, read: ReadRequest, program: Duplex, head: Buffer, upstream: Upstream, ports: CarryPorts & Pick<Patience, 'idleMs'>): Promise<void> {
   if (read.headers.chunked || (read.headers.length ?? 0) > 0) {
     const told = refusal('bad_request', 'a request for an upgrade has no body');
     ports.ways.turnedAway(agent, told, read.to);
@@ -70,7 +70,7 @@ export async function carryUpgrade(agent: AgentName, read: ReadRequest, program:
     program.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${lines.join('')}\r\n`, 'latin1');
     if (first.length > 0) host.unshift(first);
     if (head.length > 0) program.unshift(head);
-    splice(program, host, way, (how) => way.end(how === 'ok' ? 'ok' : 'failed', { address, status: 101, why: how === 'ok' ? null : how }));
+    splice(program, host, way, ports.idleMs(), (how) => way.end(how === 'ok' ? 'ok' : 'failed', { address, status: 101, why: how === 'ok' ? null : how }));
   });
   out.end();
 }

@@ -8,6 +8,13 @@ export function pathsUnder(root: string) {
     /** holdfast-declare writes these (root, 0644); holdfastd and the runners read them. */
     declaredAgents: `${root}/run/holdfast/declared/agents.json`,
     declaredOperators: `${root}/run/holdfast/declared/operators.json`,
+    declaredSettings: `${root}/run/holdfast/declared/settings.json`,
+    /** Settings of the machine: the image's, and the operators' in a folder that holdfastd can write. */
+    imageSettings: `${root}/usr/lib/holdfast/settings.yaml`,
+    operatorSettings: `${root}/var/lib/holdfast/settings/settings.yaml`,
+    /** What two services were told by their environments, for holdfastd to show. */
+    egressSettings: `${root}/run/holdfast-egress/settings.json`,
+    secretSettings: `${root}/run/holdfast-secrets/settings.json`,
     /** Layers of agent files, weakest first. The image's /etc cannot be written, so the operators' layer lies in /var. */
     agentLayers: [`${root}/usr/lib/holdfast/agents.d`, `${root}/run/holdfast/agents.d`, `${root}/var/lib/holdfast/agents.d`],
     operatorAgentLayer: `${root}/var/lib/holdfast/agents.d`,

@@ -2,18 +2,15 @@
 import type { Duplex } from 'node:stream';
 import type { OpenWay } from './open-ways.ts';
 
-/** Nothing in either direction for so long: somebody has forgotten it. */
-const IDLE_MS = 600_000;
-
 export type SpliceEnd = 'ok' | 'idle' | 'failed';
 
 /**
  * Joins two connections until one is done, counting what passes. Who reads slowly holds up who writes, and no memory of ours. Both are
- * closed at the end, whatever it was.
+ * closed at the end, whatever it was. `idleMs`: nothing in either direction for so long, and somebody has forgotten it.
  */
-export function splice(program: Duplex, host: Duplex, way: Pick<OpenWay, 'up' | 'down' | 'onStop'>, ended: (how: SpliceEnd) => void): void {
+export function splice(program: Duplex, host: Duplex, way: Pick<OpenWay, 'up' | 'down' | 'onStop'>, idleMs: number, ended: (how: SpliceEnd) => void): void {
   let done = false;
-  const idle = setTimeout(() => finish('idle'), IDLE_MS);
+  const idle = setTimeout(() => finish('idle'), idleMs);
 
   function finish(how: SpliceEnd): void {
     if (done) return;

@@ -13,7 +13,7 @@ beforeEach(() => (dir = mkdtempSync('/tmp/holdfast-transcripts-')));
 afterEach(() => rmSync(dir, { recursive: true }));
 
 function open(n: number): Transcript {
-  const opened = openTranscript(dir, demo, `c-${n}` as CallId, head);
+  const opened = openTranscript(dir, demo, `c-${n}` as CallId, head, 30 * 24 * HOUR * 1000);
   if (!opened.ok) throw new Error(opened.error);
   return opened.value;
 }

@@ -18,17 +18,16 @@ const LAST_BYTES = 1024;
 /** Of one agent. */
 const MOST_KEPT = { files: 256, bytes: 64 * 1024 * 1024 };
 const DAY_MS = 24 * 3_600_000;
-const MOST_AGE_MS = 30 * DAY_MS;
 
 /**
- * DIR/AGENT/CALL.cast: the beginning of each shell up to 4 MiB; of each agent up to 256 shells or 64 MiB, for 30 days. None goes before it is
+ * DIR/AGENT/CALL.cast: the beginning of each shell up to 4 MiB; of each agent up to 256 shells or 64 MiB, for `keepMs`. None goes before it is
  * a day old, so that no agent can open shells until what it did in another is gone: it gets none instead. The digest of the file is in the
  * ledger, where it stays. Throws where nothing can be written.
  */
-export function openTranscript(dir: string, agent: AgentName, call: CallId, head: CastHead): Result<Transcript> {
+export function openTranscript(dir: string, agent: AgentName, call: CallId, head: CastHead, keepMs: number): Result<Transcript> {
   const folder = join(dir, agent);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const room = makeRoom(folder, Date.now());
+  const room = makeRoom(folder, Date.now(), keepMs);
   if (!room.ok) return room;
   const file = openSync(join(folder, `${call}.cast`), 'wx', 0o600);
   const hash = createHash('sha256');
@@ -63,7 +62,7 @@ export function openTranscript(dir: string, agent: AgentName, call: CallId, head
 }
 
 /** The oldest go, and what is old, but nothing of the last day. */
-function makeRoom(folder: string, now: number): Result<null> {
+function makeRoom(folder: string, now: number, keepMs: number): Result<null> {
   const kept = readdirSync(folder).map((name) => {
     const { mtimeMs, size } = statSync(join(folder, name));
     return { path: join(folder, name), at: mtimeMs, size };
@@ -73,7 +72,7 @@ function makeRoom(folder: string, now: number): Result<null> {
   let bytes = kept.reduce((sum, { size }) => sum + size, 0);
   for (const { path, at, size } of kept) {
     const full = files >= MOST_KEPT.files || bytes + MOST_BYTES > MOST_KEPT.bytes;
-    if (!full && now - at <= MOST_AGE_MS) break;
+    if (!full && now - at <= keepMs) break;
     if (now - at < DAY_MS) return refuse(`what it shows cannot be recorded: ${files} shells of the last day are kept, and nothing of them goes for ${hours(at + DAY_MS - now)} more`);
     unlinkSync(path);
     files -= 1;

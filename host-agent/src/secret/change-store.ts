@@ -16,8 +16,6 @@ export type NewSource = Omit<SecretSource, 'setAt' | 'setBy'>;
 /** Who does it, and when by the wall clock: both are for people. */
 export type Author = { readonly by: string; readonly wallMs: number };
 
-export const ROTATE_DAYS = 90;
-export const GRACE_HOURS = 24;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 

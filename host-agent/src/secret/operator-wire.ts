@@ -23,12 +23,12 @@ const MOST_GRACE_HOURS = 30 * 24;
 export type BindingWords = { readonly agents: readonly string[] | null; readonly forbid: readonly string[] | null; readonly hosts: readonly string[] | null; readonly header: string | null };
 export type SecretRequest =
   | { readonly op: 'status' | 'list' | 'init' | 'unlock' | 'lock' | 'sources' }
-  /** `from`: where its value comes from, as SOURCE:MOUNT/PATH#FIELD; then no bytes follow. */
-  | ({ readonly op: 'set'; readonly name: string; readonly rotateDays: number; readonly expires: string | null; readonly from?: string } & BindingWords)
+  /** `rotateDays`, `graceHours`: null as the machine's settings have it. `from`: where its value comes from, as SOURCE:MOUNT/PATH#FIELD; then no bytes follow. */
+  | ({ readonly op: 'set'; readonly name: string; readonly rotateDays: number | null; readonly expires: string | null; readonly from?: string } & BindingWords)
   /** Its token follows; as it does with `source-token`, and certificates with `source-ca`. */
   | { readonly op: 'source-add'; readonly name: string; readonly url: string; readonly namespace: string | null; readonly address: string | null; readonly cacheSeconds: number }
   | { readonly op: 'source-token' | 'source-ca' | 'source-remove'; readonly name: string }
-  | { readonly op: 'rotate'; readonly name: string; readonly graceHours: number; readonly expires: string | null }
+  | { readonly op: 'rotate'; readonly name: string; readonly graceHours: number | null; readonly expires: string | null }
   | { readonly op: 'remove'; readonly name: string }
   | ({ readonly op: 'access'; readonly name: string } & BindingWords)
   | { readonly op: 'level'; readonly agent: string; readonly level: AccessLevel }
@@ -37,10 +37,10 @@ export type SecretRequest =
 export type ReadBinding = { readonly agents?: readonly AgentName[]; readonly forbid?: readonly AgentName[]; readonly hosts?: readonly HostPort[]; readonly header?: HeaderTemplate };
 export type ReadRequest =
   | { readonly op: 'status' | 'list' | 'init' | 'unlock' | 'lock' | 'sources' }
-  | { readonly op: 'set'; readonly name: SecretName; readonly rotateDays: number; readonly expires: string | null; readonly from?: SecretOrigin; readonly binding: ReadBinding }
+  | { readonly op: 'set'; readonly name: SecretName; readonly rotateDays: number | null; readonly expires: string | null; readonly from?: SecretOrigin; readonly binding: ReadBinding }
   | { readonly op: 'source-add'; readonly name: SourceName; readonly host: string; readonly port: number; readonly namespace: string | null; readonly address: string | null; readonly cacheSeconds: number }
   | { readonly op: 'source-token' | 'source-ca' | 'source-remove'; readonly name: SourceName }
-  | { readonly op: 'rotate'; readonly name: SecretName; readonly graceHours: number; readonly expires: string | null }
+  | { readonly op: 'rotate'; readonly name: SecretName; readonly graceHours: number | null; readonly expires: string | null }
   | { readonly op: 'remove'; readonly name: SecretName }
   | { readonly op: 'access'; readonly name: SecretName; readonly binding: ReadBinding }
   | { readonly op: 'level'; readonly agent: AgentName; readonly level: AccessLevel }
@@ -116,14 +116,14 @@ export function parseSecretRequest(value: JsonValue): Result<ReadRequest> {
         const { rotateDays, expires } = value;
         const from = Object.hasOwn(value, 'from') ? parseOrigin(String(value['from'])) : accept(null);
         if (!from.ok) return from;
-        if (!isRotation(rotateDays)) return refuse('the days until it should be rotated must be a whole number from 1 to 3650');
+        if (rotateDays !== null && !isRotation(rotateDays)) return refuse('the days until it should be rotated must be a whole number from 1 to 3650');
         if (!isTimeOrNull(expires)) return refuse('expires must be null or a time');
         return named(value, (name) => bound(value, (binding) => accept({ op, name, rotateDays, expires, binding, ...(from.value === null ? {} : { from: from.value }) })));
       });
     case 'rotate':
       return fields(value, ['name', 'graceHours', 'expires'], () => {
         const { graceHours, expires } = value;
-        if (typeof graceHours !== 'number' || !Number.isSafeInteger(graceHours) || graceHours < 0 || graceHours > MOST_GRACE_HOURS) return refuse(`the grace of the old value must be 0 to ${MOST_GRACE_HOURS} hours`);
+        if (graceHours !== null && (typeof graceHours !== 'number' || !Number.isSafeInteger(graceHours) || graceHours < 0 || graceHours > MOST_GRACE_HOURS)) return refuse(`the grace of the old value must be 0 to ${MOST_GRACE_HOURS} hours`);
         if (!isTimeOrNull(expires)) return refuse('expires must be null or a time');
         return named(value, (name) => accept({ op, name, graceHours, expires }));
       });

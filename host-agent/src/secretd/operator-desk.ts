@@ -30,6 +30,9 @@ export type DeskPorts = {
   readonly credential: () => Buffer | null;
   readonly random: Random;
   readonly wallMs: () => number;
+  /** For requests that say none, as the machine's settings have them now. */
+  readonly rotateDays: () => number;
+  readonly graceHours: () => number;
 };
 
 export type Desk = {
@@ -116,7 +119,8 @@ export function openDesk(ports: DeskPorts): Desk {
         const family = familyOf(request.name, first.value);
         if (from !== undefined) wipe(first.value);
         const { agents = [], forbid = [], hosts = [], header = shapeOf(family).header } = request.binding;
-        const { name, rotateDays, expires } = request;
+        const { name, rotateDays: asked, expires } = request;
+        const rotateDays = asked ?? ports.rotateDays();
         const make = (store: StoreHeader) => addSecret(store, { name, family, agents, forbid, hosts, header, rotateDays, expires, ...(from === undefined ? {} : { from }) }, author);
         if (from !== undefined) return changed(operator, `set, from ${showOrigin(from)}`, name, () => vault.change(make), make);
         return changed(operator, 'set', name, () => vault.change(make, { key: name, bytes: secret }), make);
@@ -124,7 +128,8 @@ export function openDesk(ports: DeskPorts): Desk {
       case 'rotate': {
         const problem = valueProblem(secret);
         if (problem !== null) return refuse(problem);
-        const { name, graceHours, expires } = request;
+        const { name, graceHours: asked, expires } = request;
+        const graceHours = asked ?? ports.graceHours();
         const make = (store: StoreHeader) => rotateSecret(store, name, graceHours, expires, author);
         return changed(operator, 'rotated', name, () => vault.change(make, { key: name, bytes: secret }), make);
       }
