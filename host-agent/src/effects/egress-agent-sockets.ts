@@ -28,9 +28,14 @@ export type AgentSocketPorts = {
 
 /** Connections of one agent at one time (F10). Node needs about 100 KB for each that is inspected. */
 const CONNECTIONS_MAX = 256;
+/** Whoever asks for more gets an answer, but no faster than this: a flood takes a small share of this process, and its neighbours do not wait for it. */
+const TURNED_AWAY_AT_ONCE = 4;
+const TURNED_AWAY_EACH_MS = 4;
+/** Those that wait for it. The relay of an agent holds far fewer. */
+const SURPLUS_MAX = 1024;
 const TOO_MANY = refusal('too_many', `this agent has ${CONNECTIONS_MAX} connections already`, null, 1000);
 
-type Listening = { agent: DeclaredAgent; readonly server: Server; readonly sockets: Set<Socket> };
+type Listening = { agent: DeclaredAgent; readonly server: Server; readonly sockets: Set<Socket>; readonly surplus: Socket[] };
 
 export function agentSockets(ports: AgentSocketPorts): AgentSockets {
   const open = new Map<string, Listening>();
@@ -39,24 +44,34 @@ export function agentSockets(ports: AgentSocketPorts): AgentSockets {
 
   function onConnection(own: Listening, socket: Socket): void {
     socket.on('error', () => socket.destroy());
+    // First, for it costs nothing, and whoever it is gets no more than this answer.
+    if (own.sockets.size >= CONNECTIONS_MAX) return turnAway(own, socket);
     const why = whyNotRelay(peerOf(socket), own.agent, ports);
     if (why !== null) {
       ports.log.warn({ agent: own.agent.name, why }, 'refused a connection that is not from the relay of this agent');
       return void socket.destroy();
-    }
-    if (own.sockets.size >= CONNECTIONS_MAX) {
-      ports.turnedAway(own.agent.name, TOO_MANY, null);
-      return refuseSocket(socket, TOO_MANY);
     }
     own.sockets.add(socket);
     socket.once('close', () => own.sockets.delete(socket));
     ports.serve(socket, () => netOf(open.get(own.agent.name) === own ? own.agent : null));
   }
 
+  function turnAway(own: Listening, socket: Socket): void {
+    ports.turnedAway(own.agent.name, TOO_MANY, null);
+    if (own.surplus.length >= SURPLUS_MAX) return void socket.destroy();
+    own.surplus.push(socket);
+    if (own.surplus.length === 1) setTimeout(() => answerSurplus(own), TURNED_AWAY_EACH_MS);
+  }
+
+  function answerSurplus(own: Listening): void {
+    for (const socket of own.surplus.splice(0, TURNED_AWAY_AT_ONCE)) refuseSocket(socket, TOO_MANY);
+    if (own.surplus.length > 0) setTimeout(() => answerSurplus(own), TURNED_AWAY_EACH_MS);
+  }
+
   async function listen(agent: DeclaredAgent): Promise<void> {
     const path = `${ports.folder}/${agent.name}.sock`;
     const server = await listenOn(`egress-${agent.name}`, path);
-    const own: Listening = { agent, server, sockets: new Set() };
+    const own: Listening = { agent, server, sockets: new Set(), surplus: [] };
     server.on('connection', (socket) => onConnection(own, socket));
     if (ports.relayGid !== null) {
       chownSync(path, -1, ports.relayGid);
@@ -68,7 +83,7 @@ export function agentSockets(ports: AgentSocketPorts): AgentSockets {
   function shut(own: Listening): void {
     open.delete(own.agent.name);
     own.server.close();
-    for (const socket of own.sockets) socket.destroy();
+    for (const socket of [...own.sockets, ...own.surplus]) socket.destroy();
   }
 
   async function follow(agents: readonly DeclaredAgent[]): Promise<void> {

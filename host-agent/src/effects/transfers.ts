@@ -126,6 +126,8 @@ async function clear(folder: string, isKnown: (name: string) => boolean): Promis
       seen += 1;
       if (seen > MOST_LEFT) return `it holds more than ${MOST_LEFT} names`;
       await unlink(join(folder, name)).catch((fault: NodeJS.ErrnoException) => {
+        // A transfer that has ended meanwhile took its own away.
+        if (fault.code === 'ENOENT') return;
         left += 1;
         why ??= `cannot be removed: ${fault.code}`;
       });

@@ -24,6 +24,10 @@ export type DoorDouble = {
   readonly sourceWays: JsonObject[];
   unrecorded: string | null;
   judge: (ask: NetAsk) => Judgement;
+  /** For the next test: all is as it was at first, and what was allowed until now and ends from now on is nobody's. */
+  readonly forget: () => void;
+  /** How many of those that were allowed since have not ended. */
+  readonly open: () => number;
   readonly cut: (call: string, why: string) => void;
   readonly stop: () => Promise<void>;
   readonly start: () => Promise<void>;
@@ -47,6 +51,7 @@ export function permitFor(ask: Pick<NetAsk, 'agent' | 'host' | 'port' | 'secrets
 export function doorDouble(path: string, ledger: () => LedgerClient): DoorDouble {
   let server: Server | null = null;
   const lines = new Set<Socket>();
+  let allowed = new Set<string>();
   const double: DoorDouble = {
     asks: [],
     ends: [],
@@ -55,6 +60,12 @@ export function doorDouble(path: string, ledger: () => LedgerClient): DoorDouble
     sourceWays: [],
     unrecorded: null,
     judge: () => ({}),
+    forget: () => {
+      for (const list of [double.asks, double.ends, double.turnedAway, double.permits]) list.length = 0;
+      double.judge = () => ({});
+      allowed = new Set();
+    },
+    open: () => allowed.size,
     cut: (call, why) => {
       for (const line of lines) writeJsonLine(line, { cut: call, why });
     },
@@ -79,19 +90,24 @@ export function doorDouble(path: string, ledger: () => LedgerClient): DoorDouble
           return void writeJsonLine(socket, double.unrecorded === null ? { id: value['id'] ?? 0, ok: true } : { id: value['id'] ?? 0, ok: false, refusal: no });
         }
         const said = value as unknown as NetAsk | NetEnd | NetTurnedAway;
-        if ('tell' in said) return void (said.tell === 'refused' ? double.turnedAway.push(said) : double.ends.push(said));
+        if ('tell' in said) {
+          if (said.tell === 'refused') double.turnedAway.push(said);
+          else if (allowed.delete(said.call)) double.ends.push(said);
+          return;
+        }
         double.asks.push(said);
-        void answerTo(said).then((answer) => writeJsonLine(socket, answer as unknown as JsonValue));
+        void answerTo(said, allowed).then((answer) => writeJsonLine(socket, answer as unknown as JsonValue));
       },
     });
   }
 
-  async function answerTo(ask: NetAsk): Promise<NetAnswer> {
+  async function answerTo(ask: NetAsk, now: Set<string>): Promise<NetAnswer> {
     const judged = double.judge(ask);
     if ('rule' in judged) return { id: ask.id, ok: false, refusal: judged };
     const permit = permitFor(ask, judged.forMs);
     const receipt = await recordedPermit(ledger(), permit);
     double.permits.push(permit);
+    now.add(permit.call);
     return { id: ask.id, ok: true, permit: judged.spoil?.(permit) ?? permit, receipt, limits: { bytesUp: judged.bytesUp ?? 1e9, bytesDown: judged.bytesDown ?? 1e9 } };
   }
 
