@@ -4,7 +4,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { boot, isRunning, pause, pullPlug, ssh, waitForSsh, type Machine } from '../../image/host/machine.ts';
+import { boot, isRunning, pause, pullPlug, ssh, waitForSsh, type Machine, type MachineOptions } from '../../image/host/machine.ts';
 import { cache } from '../../image/host/workplace.ts';
 import { PATIENCE_S, until, type Ran } from './machine.ts';
 import { PASSPHRASE } from './secret-store.ts';
@@ -18,11 +18,12 @@ const SECRETD = 'holdfast-secretd.service';
 
 type Status = { readonly state: string; readonly slots: readonly string[]; readonly credential: boolean; readonly machineKey: { readonly from: string; readonly tpm: boolean; readonly why: string | null } };
 
+let options: MachineOptions;
 let machine: Machine;
 
 async function bootWith(tpm: string): Promise<void> {
   while (isRunning(dir) !== null) await pause(100);
-  machine = await boot({ ...(await sharedOptions(dir)), tpm });
+  machine = await boot({ ...options, tpm });
   await waitForSsh(machine, 300);
   await until('holdfast-secretd to answer', () => holdfast('secret status').status === 0);
 }
@@ -76,6 +77,7 @@ function closedBecause(why: RegExp): void {
 
 beforeAll(async () => {
   rmSync(dir, { recursive: true, force: true });
+  options = await sharedOptions(dir);
   await bootWith(OWN);
 });
 afterAll(() => pullPlug(machine));
