@@ -132,9 +132,12 @@ describe('a machine with a TPM 2.0', () => {
     };
     for (const how of Object.values(ways)) {
       change(how);
-      await secretdAnew('locked');
-      closedBecause(/does not open the sealed key/);
-      back();
+      try {
+        await secretdAnew('locked');
+        closedBecause(/does not open the sealed key/);
+      } finally {
+        back();
+      }
     }
     // The control: as it was, it opens.
     await secretdAnew('open');
