@@ -30,7 +30,7 @@ describe('opening', () => {
     expect(await ask(set('A_KEY'), VALUE)).toMatchObject({ ok: false, error: expect.stringContaining('holdfast secret init') });
     expect(await ask({ op: 'init' }, 'short')).toMatchObject({ ok: false, error: expect.stringContaining('12 characters') });
     const made = await done<MadeKeys>({ op: 'init' }, PASSPHRASE);
-    expect(made).toEqual({ recovery: expect.stringMatching(/^(?:[0-9A-Z]{4}-){7}[0-9A-Z]{4}$/), credential: false });
+    expect(made).toEqual({ recovery: expect.stringMatching(/^(?:[0-9A-Z]{4}-){7}[0-9A-Z]{4}$/), credential: false, tpm: null });
     expect(await status()).toMatchObject({ state: 'open', generation: 1, slots: ['passphrase', 'recovery'] });
     expect(await ask({ op: 'init' }, PASSPHRASE)).toMatchObject({ ok: false, error: expect.stringContaining('already') });
     await done(set('A_KEY'), VALUE);
@@ -96,6 +96,72 @@ describe('opening', () => {
     await start({ credential: 'a key of another machine altogether\n' });
     await expect.poll(async () => (await entries('secret.closed')).at(-1)?.data).toMatchObject({ why: expect.stringContaining('opens no key slot') });
     expect((await status()).state).toBe('locked');
+  });
+
+  test('a TPM: opened by nobody who was not asked; then by a key of its own that root sealed, new each time, until that is taken back', async () => {
+    await start({ machineKey: 'none tpm' });
+    expect(await done<MadeKeys>({ op: 'init' }, PASSPHRASE)).toMatchObject({ credential: false, tpm: 'there' });
+    await done(set('A_KEY'), VALUE);
+    expect(existsSync(box.sealed())).toBe(false);
+    expect(await done<MadeKeys>({ op: 'key', kind: 'credential' })).toEqual({ recovery: null, credential: true, tpm: 'sealed' });
+    const first = readFileSync(box.sealed());
+    expect(first).toHaveLength(32);
+    expect(readdirSync(box.paths().secretStoreOut)).toEqual([]);
+    await kill('SIGKILL');
+
+    await start({ machineKey: 'sealed tpm', credential: first });
+    await expect.poll(async () => (await status()).state).toBe('open');
+    expect(await status()).toMatchObject({ credential: true, machineKey: { from: 'sealed', tpm: true, why: null }, slots: ['passphrase', 'recovery', 'credential'] });
+    await done({ op: 'key', kind: 'credential' });
+    const second = readFileSync(box.sealed());
+    expect(second).not.toEqual(first);
+    await kill('SIGKILL');
+    await start({ machineKey: 'sealed tpm', credential: first });
+    await expect.poll(async () => (await entries('secret.closed')).at(-1)?.data).toMatchObject({ why: expect.stringContaining('opens no key slot') });
+    await kill('SIGKILL');
+
+    await start({ machineKey: 'sealed tpm', credential: second });
+    await expect.poll(async () => (await status()).state).toBe('open');
+    expect(await ask({ op: 'key', kind: 'passphrase', remove: true } as const)).toMatchObject({ ok: false, error: expect.stringContaining('only the credential') });
+    await done({ op: 'key', kind: 'credential', remove: true });
+    expect(await ask({ op: 'key', kind: 'credential', remove: true } as const)).toMatchObject({ ok: false, error: 'no credential opens the store' });
+    expect((await entries('secret.changed')).map(({ data }) => data['what'])).toEqual(['store made', 'set', 'credential replaced', 'credential replaced', 'credential removed']);
+    await kill('SIGKILL');
+    await start({ machineKey: 'sealed tpm', credential: second });
+    expect(await status()).toMatchObject({ state: 'locked', slots: ['passphrase', 'recovery'] });
+  });
+
+  test('a sealed key that the TPM does not open: closed, and status, the ledger and what is published say why', async () => {
+    await start({ machineKey: 'none tpm' });
+    await done({ op: 'init' }, PASSPHRASE);
+    await kill('SIGKILL');
+    // Where no such key opens the store, nobody misses it.
+    await start({ machineKey: 'failed tpm it is the TPM of another machine' });
+    expect(published()).toEqual({ v: 1, state: 'locked', bindings: [] });
+    await done({ op: 'unlock' }, PASSPHRASE);
+    await done({ op: 'key', kind: 'credential' });
+    await kill('SIGKILL');
+
+    await start({ machineKey: 'failed no-tpm this machine shows none' });
+    await expect.poll(async () => (await entries('secret.closed')).at(-1)?.data).toMatchObject({ state: 'locked', why: expect.stringContaining('this machine shows none') });
+    expect(await status()).toMatchObject({ state: 'locked', credential: false, machineKey: { from: 'failed', tpm: false, why: 'this machine shows none' } });
+    expect(published()).toMatchObject({ state: 'locked', why: 'this machine shows none' });
+    await done({ op: 'unlock' }, PASSPHRASE);
+    expect(await ask({ op: 'key', kind: 'credential' })).toMatchObject({ ok: false, error: expect.stringContaining('shows no TPM 2.0') });
+  });
+
+  test('a key that is not sealed is none: refused with the reason, and nothing is changed; what was said of it unreadably is said to be', async () => {
+    await start({ machineKey: 'none tpm' });
+    await done({ op: 'init' }, PASSPHRASE);
+    box.keeping('refuse');
+    expect(await ask({ op: 'key', kind: 'credential' })).toEqual({ ok: false, error: 'the key was not sealed to the TPM: the firmware tells the TPM nothing' });
+    expect(await status()).toMatchObject({ generation: 1, slots: ['passphrase', 'recovery'] });
+    expect(readdirSync(box.paths().secretStoreOut)).toEqual([]);
+    await done({ op: 'lock' });
+    expect(await ask({ op: 'key', kind: 'credential' })).toMatchObject({ ok: false, error: expect.stringContaining('locked') });
+    await kill('SIGKILL');
+    await start({ machineKey: 'sealed\ttpm' });
+    expect((await status()).machineKey).toEqual({ from: 'failed', tpm: false, why: 'what was said of the key of this machine cannot be read' });
   });
 
   test('one changed byte in any part of the file: up, closed, and it says why', async () => {

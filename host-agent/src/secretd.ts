@@ -9,6 +9,7 @@ import { bootId, bootMillis } from './effects/clock.ts';
 import { readDeclaredAgents, readDeclaredOperators } from './effects/declared-files.ts';
 import { connectLedger } from './effects/ledger-client.ts';
 import { listenOn } from './effects/listen.ts';
+import { sealMachineKey, takeMachineKey } from './effects/machine-key.ts';
 import { logOf, type Log } from './effects/log.ts';
 import { notifyReady } from './effects/notify.ts';
 import { strangersAtTheDoor } from './effects/operator-listener.ts';
@@ -31,6 +32,8 @@ import { onlyRoot } from './root-option.ts';
 import { bindingsOf } from './secret/access.ts';
 import { openAttempts } from './secret/attempts.ts';
 import { endGrace } from './secret/change-store.ts';
+import type { MachineKey } from './secret/machine-key.ts';
+import type { StoreHeader } from './secret/store-header.ts';
 import { serveCalls } from './secretd/call-desk.ts';
 import { openDesk, type Desk } from './secretd/operator-desk.ts';
 import { openRedactionDesk } from './secretd/redaction-desk.ts';
@@ -64,10 +67,11 @@ export async function main(args: readonly string[]): Promise<void> {
   const ledger = connectLedger(paths.ledgerAppendSocket);
   const record = recorder(ledger);
   const files = openSecretFiles(paths.secretStoreIn, paths.secretStoreOut);
+  const machineKey = takeMachineKey(paths.secretStoreIn);
   const publish = (): void => {
     try {
       const header = vault.header();
-      publishBindings(paths.secretBindings, { v: 1, state: vault.state(), bindings: header === null ? [] : bindingsOf(header) });
+      publishBindings(paths.secretBindings, { v: 1, state: vault.state(), bindings: header === null ? [] : bindingsOf(header), ...(wanted(header, machineKey) ? { why: machineKey.why! } : {}) });
       // A header that nobody has vouched for opens no way.
       const sources = vault.state() === 'open' ? (header?.sources ?? []) : [];
       publishSources(paths, sources.map(({ name, host, port, address }) => ({ name, host, port, address })));
@@ -100,6 +104,7 @@ export async function main(args: readonly string[]): Promise<void> {
     vault, files, record, sources, operators: () => operators, random: randomBytes, wallMs: Date.now,
     rotateDays: () => Math.floor(settings.value('secrets.rotateAfter') / 86_400_000), graceHours: () => Math.floor(settings.value('secrets.grace') / 3_600_000),
     attempts: openAttempts(bootMillis), credential: () => readCredential(paths.credentials),
+    machineKey: () => machineKey, sealKey: (key) => sealMachineKey(paths.secretStoreOut, key),
   });
   const strangers = strangersAtTheDoor((uid, why, count) => void record('door.refused', SELF, { agent: null, door: 'secrets', uid, why, count }));
   const used = openUsedReceipts(`${paths.secretRuntime}/used`, bootMillis);
@@ -153,6 +158,11 @@ export async function main(args: readonly string[]): Promise<void> {
   }
   notifyReady();
   log.info({ state: vault.state(), problem: vault.problem() }, 'ready');
+}
+
+/** A key that failed and opens nothing here is nobody's trouble. */
+function wanted(header: StoreHeader | null, key: MachineKey): boolean {
+  return key.why !== null && header?.slots.some(({ kind }) => kind === 'credential') === true;
 }
 
 /** The agent's own program has the same uid; it is in another unit, and so are the calls. */

@@ -25,6 +25,8 @@ export type MachineOptions = {
   readonly network?: 'open' | 'closed';
   /** As this machine can when not said. */
   readonly accelerator?: Accelerator;
+  /** Folder in `dir` with the state of its TPM 2.0, made when there is none; no TPM when not said. */
+  readonly tpm?: string;
 };
 
 export type Accelerator = 'kvm' | 'tcg';
@@ -112,6 +114,7 @@ export async function boot(options: MachineOptions): Promise<Machine> {
   const strings = options.seed ? seedFiles(dir, options.seed) : [];
   const port = await freePort();
   const accel = options.accelerator ?? (await accelerator(options.image));
+  const tpm = options.tpm === undefined ? null : await startTpm(dir, options.tpm);
   writeFileSync(file('serial.log'), '');
   const log = openSync(file('qemu.log'), 'w');
   const child = startInTools(
@@ -121,6 +124,7 @@ export async function boot(options: MachineOptions): Promise<Machine> {
       // restrict=on: the guest reaches nothing outside, and is told no name server; only our ssh comes in.
       '-netdev', `user,id=net,restrict=${options.network === 'open' ? 'off' : 'on'},hostfwd=tcp:127.0.0.1:${port}-:22`, '-device', 'virtio-net-pci,netdev=net,romfile=',
       '-chardev', `socket,id=monitor,path=${file('monitor.sock')},server=on,wait=off`, '-mon', 'chardev=monitor,mode=control',
+      ...(tpm === null ? [] : ['-chardev', `socket,id=tpm,path=${file(TPM_SOCKET)}`, '-tpmdev', 'emulator,id=tpm0,chardev=tpm', '-device', 'tpm-crb,tpmdev=tpm0']),
       ...strings.flatMap((s) => ['-smbios', `type=11,path=${s}`]),
       ...(options.smbios ?? []).flatMap((s) => ['-smbios', `type=11,value=${s}`]),
     ],
@@ -128,9 +132,28 @@ export async function boot(options: MachineOptions): Promise<Machine> {
   );
   closeSync(log);
   const machine: Machine = { dir, pid: child.pid!, port, sshConfig: file('ssh_config'), exited: exit(child) };
+  // It ends when QEMU leaves it; but not when QEMU never came.
+  void machine.exited.then(() => tpm?.kill());
   writeFileSync(file('pid'), String(machine.pid));
   writeFileSync(machine.sshConfig, sshConfig(options.users, dir, port, file('known_hosts')));
   return machine;
+}
+
+const TPM_SOCKET = 'tpm.sock';
+
+/** An emulated one: what it knows stays in its folder, as in a chip. */
+async function startTpm(dir: string, name: string): Promise<ChildProcess> {
+  const [state, socket] = [join(dir, name), join(dir, TPM_SOCKET)];
+  mkdirSync(state, { recursive: true });
+  rmSync(socket, { force: true });
+  const log = openSync(join(dir, 'tpm.log'), 'a');
+  const words = ['swtpm', 'socket', '--tpm2', '--tpmstate', `dir=${state}`, '--ctrl', `type=unixio,path=${socket}`, '--terminate'];
+  const child = startInTools([dir], words, { stdio: ['ignore', log, log], detached: true });
+  closeSync(log);
+  child.once('error', () => undefined);
+  for (let i = 0; i < 600 && !existsSync(socket) && child.exitCode === null; i++) await pause(50);
+  if (!existsSync(socket)) throw new Error(`the TPM of the machine did not start; see ${join(dir, 'tpm.log')}`);
+  return child;
 }
 
 function exit(child: ChildProcess): Promise<void> {

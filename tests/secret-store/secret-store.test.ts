@@ -12,7 +12,7 @@ beforeAll(async () => {
   const dir = mkdtempSync(join(tmpdir(), 'holdfast-secret-store-'));
   try {
     const log = openSync(join(dir, 'out'), 'w');
-    const steps = ['bash', join(repository, 'tests/secret-store/steps.sh'), join(repository, 'rootfs-overlay/usr/lib/holdfast/secret-store')];
+    const steps = ['bash', join(repository, 'tests/secret-store/steps.sh'), ...['secret-store', 'secret-key'].map((name) => join(repository, 'rootfs-overlay/usr/lib/holdfast', name))];
     await runInTools([`${repository}:ro`], ['unshare', '-m', ...steps], { log }).finally(() => closeSync(log));
     for (const line of readFileSync(join(dir, 'out'), 'utf8').split('\n')) {
       const [, name, result] = /^([a-z-]+)\|(.*)$/.exec(line) ?? [];
@@ -70,7 +70,41 @@ describe('the key of this machine, from SMBIOS', () => {
     ['key-plain', 'akeyofmine'],
     ['key-first', 'first'],
     ['key-binary', '\\0001002003'],
-  ])('%s is for systemd alone to read', (name, key) => expect(said.get(name)).toBe(`${key} 400 0`));
+  ])('%s is for systemd alone to read', (name, key) => expect([said.get(name), said.get(`${name}-from`)]).toEqual([`${key} 400 0`, 'given no-tpm']));
 
-  it.each(['no-key', 'key-twice', 'key-bad', 'key-other', 'key-gone'])('%s: there is none', (name) => expect(said.get(name)?.trimStart()).toMatch(/^(?:0 )?400 0$/));
+  it.each(['no-key', 'key-twice', 'key-bad', 'key-other', 'key-gone'])('%s: there is none', (name) => {
+    expect(said.get(name)?.trimStart()).toMatch(/^(?:done \/ none no-tpm \/ 0 )?400 0$/);
+    expect(said.get(`${name}-from`) ?? 'none no-tpm').toBe('none no-tpm');
+  });
+});
+
+describe('the sealed key of this machine', () => {
+  it('is kept on the partition and comes from it, for root alone', () => {
+    expect(said.get('sealed-kept')).toBe('done / machine-key-kept / in out sealed secret-key');
+    expect(said.get('sealed-loaded')).toBe('done / sealed-to-a-tpm / 600 0');
+  });
+
+  it('opens nothing on a machine without a TPM, which is said', () => {
+    expect(said.get('sealed-no-tpm')).toMatch(/^done \/ failed no-tpm its key is sealed to a TPM 2\.0, and this machine shows none.* \/ 0$/);
+  });
+
+  it('gives way to the one that whoever runs the machine gave', () => {
+    expect([said.get('sealed-and-given'), said.get('sealed-and-given-from')]).toEqual(['givenafterall 400 0', 'given no-tpm']);
+  });
+
+  it('is not made without a TPM, nor of what is no key', () => {
+    expect(said.get('seal-no-tpm')).toMatch(/failed 1 \/ machine-key-failed \/ this machine shows no TPM 2\.0$/);
+    for (const what of ['head', 'ln', 'mkfifo', 'mkdir']) expect(said.get(`seal-no-key-${what}`), what).toMatch(/failed 1 \/ machine-key-failed \/ what was to be sealed is no key$/);
+  });
+
+  it('for which there is no room leaves the one before, and the store that waits is kept after it', () => {
+    expect(said.get('sealed-full')).toMatch(/writing the sealed key failed failed 1 \/ machine-key-failed store \/ $/);
+    expect(said.get('sealed-stays')).toBe('sealed-to-a-tpm');
+    expect(said.get('store-after')).toMatch(/^done \/ kept/);
+  });
+
+  it('that is a link on the disk is none, and nothing is left on the way', () => {
+    expect(said.get('sealed-link')).toBe('done / 0');
+    expect(said.get('sealed-left')).toBe('in out sealed secret-key');
+  });
 });

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# steps.sh SECRET-STORE: the very script with a partition of its own (a file), in a mount namespace of its own. Prints NAME|RESULT a line.
+# steps.sh SECRET-STORE SECRET-KEY: the very scripts with a partition of its own (a file), in a mount namespace of its own. Prints NAME|RESULT a line.
 # Root, in a mount namespace of its own.
 set -euo pipefail
 script=$1
+keys=$2
 uid=30005
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /mnt
@@ -13,6 +14,8 @@ printf 'root:x:0:0::/:/bin/sh\nholdfast-secret:x:%s:%s::/:/bin/sh\n' $uid $uid >
 printf 'root:x:0:\nholdfast-secret:x:%s:\n' $uid >/mnt/group
 mount --bind /mnt/passwd /etc/passwd
 mount --bind /mnt/group /etc/group
+# Of a machine that has one: here is none.
+[ ! -e /dev/tpmrm0 ] || mount --bind /mnt/passwd /dev/tpmrm0
 here=/run/holdfast-secret-store
 install -d -m 0750 -g $uid $here
 install -d -m 0770 -g $uid $here/in $here/out
@@ -41,7 +44,10 @@ digest() { sha256sum "$1" | cut -d' ' -f1; }
 tell no-device "$(load) / $(ls_of $here/in) / $(cat $here/in/failed)"
 echo "$disk" >/run/holdfast-secret-device
 tell empty "$(load) / $(ls_of $here/in)"
-tell no-key "$(stat -c '%s %a %u' $here/secret-key)"
+open() { dash "$keys" open 2>&1 && echo done || echo "failed $?"; }
+seal() { dash "$keys" seal 2>&1 && echo done || echo "failed $?"; }
+tell no-key "$(open) / $(cat $here/in/machine-key) / $(stat -c '%s %a %u' $here/secret-key)"
+rm -f $here/in/machine-key
 
 store 1000 one
 secretd "cp /mnt/store $here/out/store"
@@ -122,7 +128,8 @@ smbios() {
     printf '\013\005\001\000\001%b\0\0' "$entry" >"/sys/firmware/dmi/entries/11-$n/raw"
     n=$((n + 1))
   done
-  load >/dev/null || :
+  open >/dev/null || :
+  tell "$words-from" "$(cat $here/in/machine-key)"
   tell "$words" "$(od -An -c $here/secret-key | tr -d ' \n') $(stat -c '%a %u' $here/secret-key)"
 }
 words=key-plain smbios 'vendor\0io.systemd.credential:holdfast.secret-key=a key of mine' 'io.systemd.credential:other=x'
@@ -133,3 +140,37 @@ words=key-bad smbios 'io.systemd.credential.binary:holdfast.secret-key=***'
 words=key-other smbios 'io.systemd.credential:holdfast.secret-keys=x\0xio.systemd.credential:holdfast.secret-key=y'
 words=key-gone smbios
 tell left "$(ls_of $here)"
+
+# The sealed one. There is no TPM here: where one is, tests/vm/tpm.test.ts asks it.
+mkfs.ext4 -q -F "$disk"
+rm -rf $here/out/*
+echo sealed-to-a-tpm >$here/sealed.new
+tell sealed-kept "$(keep) / $(ls_of $here/out) / $(ls_of $here)"
+tell sealed-loaded "$(rm $here/sealed; load) / $(cat $here/sealed) / $(stat -c '%a %u' $here/sealed)"
+tell sealed-no-tpm "$(open) / $(cat $here/in/machine-key) / $(stat -c '%s' $here/secret-key)"
+words=sealed-and-given smbios 'io.systemd.credential:holdfast.secret-key=given after all'
+rm -rf /sys/firmware/dmi $here/out/*
+secretd "head -c 32 /dev/zero >$here/out/machine-key"
+tell seal-no-tpm "$(seal) / $(ls_of $here/out) / $(cat $here/out/machine-key-failed)"
+for what in 'head -c 33 /dev/zero >' 'ln -s /etc/shadow ' 'mkfifo ' 'mkdir '; do
+  rm -rf $here/out/*
+  secretd "$what$here/out/machine-key"
+  tell "seal-no-key-${what%% *}" "$(seal) / $(ls_of $here/out) / $(cat $here/out/machine-key-failed)"
+done
+rm -rf $here/out/*
+mount "$disk" /mnt/look
+head -c 64M /dev/zero >/mnt/look/filler 2>/dev/null || :
+umount /mnt/look
+head -c 60000 /dev/zero >$here/sealed.new
+store 1000 four
+secretd "cp /mnt/store $here/out/store"
+tell sealed-full "$(keep) / $(ls_of $here/out) / $([ -e $here/sealed.new ] && echo left)"
+mount "$disk" /mnt/look
+rm -f /mnt/look/filler
+tell sealed-stays "$(cat /mnt/look/machine-key)"
+rm /mnt/look/machine-key
+ln -s /etc/shadow /mnt/look/machine-key
+umount /mnt/look
+tell store-after "$(keep) / $(ls_of $here/out)"
+tell sealed-link "$(load) / $(stat -c %s $here/sealed)"
+tell sealed-left "$(ls_of $here)"

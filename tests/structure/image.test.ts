@@ -50,7 +50,7 @@ describe('units', () => {
   });
 
   it('every service of ours has a profile, no new privileges and a user or a reason to be root', () => {
-    const rootByDesign = ['holdfast-declare.service', 'holdfast-firewall.service', 'holdfast-quota@.service', 'holdfast-resolvers.service', 'holdfast-secret-keep.service', 'holdfast-secret-load.service', 'holdfast-seed.service', 'holdfast-sources.service', 'holdfast-ssh-hostkey.service'];
+    const rootByDesign = ['holdfast-declare.service', 'holdfast-firewall.service', 'holdfast-quota@.service', 'holdfast-resolvers.service', 'holdfast-secret-keep.service', 'holdfast-secret-key.service', 'holdfast-secret-load.service', 'holdfast-secret-seal.service', 'holdfast-seed.service', 'holdfast-sources.service', 'holdfast-ssh-hostkey.service'];
     // user and profile of these come from the drop-in of each agent
     const perAgent = ['holdfast-agent@.service', 'holdfast-containers@.service', 'holdfast-runner@.service'];
     for (const unit of units.filter((u) => /^holdfast[^/]*\.service$/.test(u))) {

@@ -144,9 +144,9 @@ export const SECRET_COMMANDS: readonly Command[] = [
   {
     words: ['secret', 'key'],
     operands: [{ name: 'passphrase|recovery|credential' }],
-    options: [],
-    summary: 'replace what opens the store, while it is open',
-    examples: ['ssh -t ops@box holdfast secret key passphrase', 'holdfast secret key recovery', 'holdfast secret key credential'],
+    options: [{ name: 'remove', value: null, help: 'of the credential: this machine opens them by itself no more' }],
+    summary: 'replace what opens the store, while it is open; credential: the machine itself, by a key sealed to its TPM 2.0 or the one it was given',
+    examples: ['ssh -t ops@box holdfast secret key passphrase', 'holdfast secret key recovery', 'holdfast secret key credential', 'holdfast secret key credential --remove'],
     run: async (io, given) => (await import('./secret.ts')).secretKey(io, given),
   },
 ];

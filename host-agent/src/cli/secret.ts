@@ -21,6 +21,7 @@ export async function secretInit(io: Io): Promise<ExitCode> {
   showRecovery(io, made.value);
   if (made.value.credential) io.screen.line('this machine opens it by itself at each start, with the credential that systemd passes it');
   else io.screen.line('after each start of the machine: holdfast secret unlock');
+  if (!made.value.credential && made.value.tpm !== null) io.screen.line('this machine has a TPM 2.0, which can open them with nobody there: holdfast secret key credential');
   io.screen.line('next: holdfast secret set NAME --agent AGENT --host HOST');
   return made.exit;
 }
@@ -54,14 +55,15 @@ const STATES: Readonly<Record<SecretsState, { readonly style: Style; readonly te
 export async function secretStatus(io: Io, given: Given): Promise<ExitCode> {
   const answer = await ask<SecretsStatus>(io, { op: 'status' }, undefined, false);
   if (!answer.ok) return answer.exit;
-  const { state, problem, generation, secrets, slots, credential, old, expired, disk, sources } = answer.value;
+  const { state, problem, generation, secrets, slots, credential, machineKey, old, expired, disk, sources } = answer.value;
   if (given.options.has('json')) {
     io.screen.json(answer.value);
     return EXIT.ok;
   }
   io.screen.line('secrets: ', styled(STATES[state].text, STATES[state].style));
   if (problem !== null) io.screen.line(styled('why: ', 'red'), problem);
-  if (generation !== null) io.screen.line(`${secrets} kept, generation ${generation}; opened by ${[...new Set(slots)].join(', ')}${credential ? '; systemd passes a credential' : ''}`);
+  if (generation !== null) io.screen.line(`${secrets} kept, generation ${generation}; opened by ${[...new Set(slots)].join(', ')}${credential ? (machineKey.from === 'sealed' ? '; the TPM opens the sealed key of this machine' : '; systemd passes a credential') : ''}`);
+  if (machineKey.why !== null && slots.includes('credential')) io.screen.line(styled('not opened by this machine: ', 'red'), `${machineKey.why}. What to do: holdfast secret unlock; where the machine is the right one, then seal a new key: holdfast secret key credential`);
   for (const name of expired) io.screen.line(styled('expired: ', 'red'), `${name}; no request gets it until: holdfast secret rotate ${name}`);
   for (const name of old) io.screen.line(styled('old: ', 'yellow'), `${name} has not been rotated for as long as it should be; make a new one at its vendor, then: holdfast secret rotate ${name}`);
   for (const { name, problem: why } of sources) io.screen.line(styled(`source ${name}: `, 'red'), why);
@@ -152,12 +154,19 @@ export async function secretAccess(io: Io, given: Given): Promise<ExitCode> {
 export async function secretKey(io: Io, given: Given): Promise<ExitCode> {
   const kind = SLOT_KINDS.find((known) => known === given.operands[0]);
   if (kind === undefined) return usage(io, `the key to replace is one of ${SLOT_KINDS.join(', ')}`);
+  if (given.options.has('remove')) {
+    if (kind !== 'credential') return usage(io, 'only the credential can be removed; a passphrase and a recovery code are replaced');
+    const gone = await ask(io, { op: 'key', kind, remove: true });
+    if (gone.ok) io.screen.line('this machine opens its secrets by itself no more; after each start: holdfast secret unlock');
+    return gone.exit;
+  }
   const passphrase = kind === 'passphrase' ? await readNewPassphrase(io) : null;
   if (passphrase?.ok === false) return usage(io, passphrase.error);
   const made = await ask<MadeKeys>(io, { op: 'key', kind }, passphrase?.value);
   if (!made.ok) return made.exit;
   showRecovery(io, made.value);
   io.screen.line({ passphrase: 'the passphrase is another now; the one before opens nothing', recovery: 'the code before opens nothing', credential: 'this machine opens its secrets by itself from now on' }[kind]);
+  if (made.value.tpm === 'sealed') io.screen.line('the key is sealed to its TPM and to how it starts: after an update of the image or the firmware, unlock them once and give this command again');
   return made.exit;
 }
 

@@ -26,6 +26,7 @@ const published = z.strictObject({
   v: z.literal(1),
   state: z.enum(['absent', 'locked', 'open', 'damaged']),
   bindings: z.array(binding).max(1_024),
+  why: z.string().max(400).optional(),
 });
 
 export function readBindings(value: unknown): Result<PublishedBindings> {

@@ -58,6 +58,7 @@ test.each([
   ['{"v":1,"state":"open","bindings":[]}', 'good', /^open$/],
   ['{"v":1,"state":"absent","bindings":[]}', 'good', /^none kept$/],
   ['{"v":1,"state":"locked","bindings":[]}', 'bad', /locked.*holdfast secret unlock$/],
+  ['{"v":1,"state":"locked","bindings":[],"why":"no TPM"}', 'bad', /locked \(no TPM\).*holdfast secret unlock$/],
   ['{"v":1,"state":"damaged","bindings":[]}', 'bad', /damaged.*holdfast secret status$/],
   ['{"v":1,"state":"fine"}', 'bad', /has not said/],
   ['[', 'bad', /has not said/],

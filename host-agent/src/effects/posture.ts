@@ -120,10 +120,10 @@ async function rootKeys(root: string): Promise<Found> {
 }
 
 async function secrets(root: string): Promise<Found> {
-  const state = readSecretsState(pathsUnder(root).secretBindings);
-  const warning = secretsWarning(state);
+  const said = readSecretsState(pathsUnder(root).secretBindings);
+  const warning = secretsWarning(said);
   if (warning !== null) return bad(warning);
-  return good(state === 'absent' ? 'none kept' : 'open');
+  return good(said.state === 'absent' ? 'none kept' : 'open');
 }
 
 /** holdfast-watch says each second how far it has come; one that hangs says nothing. */

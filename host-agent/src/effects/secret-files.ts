@@ -27,7 +27,7 @@ export type SecretFiles = {
 
 const KEPT_MS = 30_000;
 const LOOK_MS = 25;
-const MOST_TEXT = 1_024;
+export const MOST_TEXT = 1_024;
 
 export function openSecretFiles(inside: string, outside: string, waitMs: number = KEPT_MS): SecretFiles {
   for (const folder of [inside, outside]) mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -83,7 +83,8 @@ function newer(given: Buffer | null, unkept: Buffer | null): Buffer | null {
   return behind ? given : unkept;
 }
 
-function readIn(path: string, most: number): Result<Buffer | null> {
+/** A file that comes from root's units, or that we wrote; null where there is none. */
+export function readIn(path: string, most: number): Result<Buffer | null> {
   let file: number;
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -101,6 +102,6 @@ function readIn(path: string, most: number): Result<Buffer | null> {
   }
 }
 
-function plain(text: Uint8Array): string {
+export function plain(text: Uint8Array): string {
   return Buffer.from(text).toString('latin1').replaceAll(/[^\x20-\x7e]+/g, ' ').trim().slice(0, 300);
 }

@@ -8,25 +8,27 @@ export type SecretsState = PublishedBindings['state'];
 
 const STATES: readonly SecretsState[] = ['absent', 'locked', 'open', 'damaged'];
 
-/** What holdfast-secretd last said of its store; null where it said nothing that can be read. For words to people, never for a decision. */
-export function readSecretsState(path: string): SecretsState | null {
+/** What holdfast-secretd last said of its store; `state` is null where it said nothing that can be read. For words to people, never for a decision. */
+export type SecretsSaid = { readonly state: SecretsState | null; readonly why: string | null };
+
+export function readSecretsState(path: string): SecretsSaid {
   try {
     const said = parseStrictJson(readFileSync(path, 'utf8'), OWN_LIMITS);
-    const named = said.ok && isObject(said.value) ? said.value['state'] : null;
-    return STATES.find((state) => state === named) ?? null;
+    const { state: named, why } = said.ok && isObject(said.value) ? said.value : {};
+    return { state: STATES.find((state) => state === named) ?? null, why: typeof why === 'string' ? why.slice(0, 400) : null };
   } catch {
-    return null;
+    return { state: null, why: null };
   }
 }
 
 /** What somebody should know of it, with the next step; null where there is nothing to do. */
-export function secretsWarning(state: SecretsState | null): string | null {
+export function secretsWarning({ state, why }: SecretsSaid): string | null {
   switch (state) {
     case 'open':
     case 'absent':
       return null;
     case 'locked':
-      return 'secrets are locked; open them with: holdfast secret unlock';
+      return `secrets are locked${why === null ? '' : ` (${why})`}; open them with: holdfast secret unlock`;
     case 'damaged':
       return 'the store of secrets is damaged, and what needs one is refused; see: holdfast secret status';
     case null:

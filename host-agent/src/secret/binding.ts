@@ -23,4 +23,6 @@ export type PublishedBindings = {
   readonly v: 1;
   readonly state: 'absent' | 'locked' | 'open' | 'damaged';
   readonly bindings: readonly SecretBinding[];
+  /** Why this machine's own key did not open them, where it should have: words for people. */
+  readonly why?: string | undefined;
 };

@@ -6,7 +6,7 @@ import type { HostPort } from './host.ts';
 import type { KeyFamily } from './key-family.ts';
 import type { SecretName } from './name.ts';
 import { MOST_SOURCES, showOrigin, type SecretOrigin, type SecretSource, type SourceName } from './source.ts';
-import { MOST_SECRETS, type AccessLevel, type KeySlot, type SecretRecord, type StoreHeader } from './store-header.ts';
+import { MOST_SECRETS, type AccessLevel, type KeySlot, type SecretRecord, type SlotKind, type StoreHeader } from './store-header.ts';
 
 // Each change makes the header of the next generation. None of them sees a value.
 
@@ -81,6 +81,12 @@ export function setLevel(store: StoreHeader, agent: AgentName, level: AccessLeve
 /** In the place of the slots of its kind: a passphrase that was changed opens nothing any more. */
 export function setSlot(store: StoreHeader, slot: KeySlot): StoreHeader {
   return next(store, { slots: [...store.slots.filter(({ kind }) => kind !== slot.kind), slot] });
+}
+
+/** Nothing of that kind opens it any more. */
+export function removeSlots(store: StoreHeader, gone: SlotKind): Result<StoreHeader> {
+  const slots = store.slots.filter(({ kind }) => kind !== gone);
+  return slots.length === store.slots.length ? refuse(`no ${gone} opens the store`) : accept(next(store, { slots }));
 }
 
 /** Null when no old value's grace has ended. */

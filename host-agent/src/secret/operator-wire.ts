@@ -7,6 +7,7 @@ import { accept, refuse, type Result } from '../identity/result.ts';
 import type { JsonObject, JsonValue } from '../ledger/entry.ts';
 import { checkFields, isObject } from '../ledger/shape.ts';
 import type { SecretBinding } from './binding.ts';
+import type { MachineKey } from './machine-key.ts';
 import { parseHeaderText, type HeaderTemplate } from './header-template.ts';
 import { parseHostPort, type HostPort } from './host.ts';
 import { parseSecretName, type SecretName } from './name.ts';
@@ -32,7 +33,8 @@ export type SecretRequest =
   | { readonly op: 'remove'; readonly name: string }
   | ({ readonly op: 'access'; readonly name: string } & BindingWords)
   | { readonly op: 'level'; readonly agent: string; readonly level: AccessLevel }
-  | { readonly op: 'key'; readonly kind: SlotKind };
+  /** `remove`: it opens nothing from then on. */
+  | { readonly op: 'key'; readonly kind: SlotKind; readonly remove?: true };
 
 export type ReadBinding = { readonly agents?: readonly AgentName[]; readonly forbid?: readonly AgentName[]; readonly hosts?: readonly HostPort[]; readonly header?: HeaderTemplate };
 export type ReadRequest =
@@ -44,7 +46,7 @@ export type ReadRequest =
   | { readonly op: 'remove'; readonly name: SecretName }
   | { readonly op: 'access'; readonly name: SecretName; readonly binding: ReadBinding }
   | { readonly op: 'level'; readonly agent: AgentName; readonly level: AccessLevel }
-  | { readonly op: 'key'; readonly kind: SlotKind };
+  | { readonly op: 'key'; readonly kind: SlotKind; readonly remove: boolean };
 
 /** `disk`: null where it is as it should be, else why the machine does not have this change on its disk yet. */
 export type SecretReply<T> = { readonly ok: true; readonly value: T; readonly disk: string | null } | { readonly ok: false; readonly error: string };
@@ -60,6 +62,8 @@ export type SecretsStatus = {
   readonly slots: readonly SlotKind[];
   /** A key of this machine's own was passed by systemd. */
   readonly credential: boolean;
+  /** Where it comes from, whether it could come from a TPM, and why there is none. */
+  readonly machineKey: MachineKey;
   /** Names of those that are older than they should be, and of those that have expired. */
   readonly old: readonly string[];
   readonly expired: readonly string[];
@@ -98,7 +102,7 @@ export type SecretBindingView = SecretBinding & {
   readonly from: string | null;
 };
 /** The code that opens the store when the passphrase is forgotten: told once, kept nowhere. */
-export type MadeKeys = { readonly recovery: string | null; readonly credential: boolean };
+export type MadeKeys = { readonly recovery: string | null; readonly credential: boolean; /** This machine's own key can be sealed, or is, to its TPM. */ readonly tpm: 'there' | 'sealed' | null };
 
 export function parseSecretRequest(value: JsonValue): Result<ReadRequest> {
   if (!isObject(value)) return refuse('a request must be an object');
@@ -148,9 +152,13 @@ export function parseSecretRequest(value: JsonValue): Result<ReadRequest> {
         return level === undefined ? refuse(`the level of an agent is one of ${ACCESS_LEVELS.join(', ')}`) : accept({ op, agent: agent.value, level });
       });
     case 'key':
-      return fields(value, ['kind'], () => {
+      return fields(value, ['kind', ...(Object.hasOwn(value, 'remove') ? ['remove'] : [])], () => {
         const kind = SLOT_KINDS.find((known) => known === value['kind']);
-        return kind === undefined ? refuse(`a key is one of ${SLOT_KINDS.join(', ')}`) : accept({ op, kind });
+        if (kind === undefined) return refuse(`a key is one of ${SLOT_KINDS.join(', ')}`);
+        const remove = value['remove'] === true;
+        // Without the other two nobody could open it again.
+        if (Object.hasOwn(value, 'remove') && (!remove || kind !== 'credential')) return refuse('only the credential can be removed; a passphrase and a recovery code are replaced');
+        return accept({ op, kind, remove });
       });
     default:
       return refuse('op is not one that holdfast-secretd knows');

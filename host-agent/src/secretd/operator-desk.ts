@@ -6,8 +6,9 @@ import type { Actor, JsonValue } from '../ledger/entry.ts';
 import { bindingsOf, isExpired } from '../secret/access.ts';
 import type { Attempts } from '../secret/attempts.ts';
 import { whyNoSourceAddress } from '../egress/source-address.ts';
-import { addSecret, ageDays, bindSecret, removeSecret, rotateSecret, setLevel } from '../secret/change-store.ts';
+import { addSecret, ageDays, bindSecret, removeSecret, removeSlots, rotateSecret, setLevel } from '../secret/change-store.ts';
 import { familyOf, shapeOf } from '../secret/key-family.ts';
+import { newMachineKey, type MachineKey } from '../secret/machine-key.ts';
 import { valueProblem, type SecretName } from '../secret/name.ts';
 import { showOrigin, type SecretOrigin } from '../secret/source.ts';
 import { parseSecretRequest, type MadeKeys, type ReadRequest, type SecretReply, type SecretsStatus, type SecretView } from '../secret/operator-wire.ts';
@@ -28,6 +29,10 @@ export type DeskPorts = {
   readonly sources: Pick<SourceDesk, 'tryOut' | 'stateOf'>;
   readonly attempts: Attempts;
   readonly credential: () => Buffer | null;
+  /** What is known of where it comes from. */
+  readonly machineKey: () => MachineKey;
+  /** Null once the TPM has sealed the key and that is on the disk, else why not. */
+  readonly sealKey: (key: Uint8Array) => Promise<string | null>;
   readonly random: Random;
   readonly wallMs: () => number;
   /** For requests that say none, as the machine's settings have them now. */
@@ -108,7 +113,7 @@ export function openDesk(ports: DeskPorts): Desk {
       case 'unlock':
         return unlock(operator, uid, secret);
       case 'key':
-        return changeKey(operator, request.kind, secret);
+        return request.remove ? changed(operator, `${request.kind} removed`, '*', () => vault.change((store) => removeSlots(store, request.kind)), (store) => removeSlots(store, request.kind)) : changeKey(operator, request.kind, secret);
       case 'set': {
         const { from } = request;
         if (from !== undefined && secret.length > 0) return refuse('its value comes from a source, so none is given');
@@ -191,16 +196,17 @@ export function openDesk(ports: DeskPorts): Desk {
     const recorded = await record('secret.changed', person(operator), { what: 'store made', name: '*', by: operator.name, generation: 1 });
     if (!recorded.ok) return unrecorded(recorded.error);
     const code = newRecoveryCode();
-    const credential = ports.credential();
+    // Whoever gave this machine a key wants it opened by it; that it has a TPM says nothing of the kind.
+    const credential = ports.machineKey().from === 'given' ? ports.credential() : null;
     const slots: Slot[] = [{ kind: 'passphrase', secret: passphrase }, { kind: 'recovery', secret: code.key }, ...(credential === null ? [] : [{ kind: 'credential' as const, secret: credential }])];
     const made = vault.create(slots);
     wipe(code.key, credential);
     if (!made.ok) return made;
-    return onDisk({ recovery: code.text, credential: credential !== null } satisfies MadeKeys);
+    return onDisk({ recovery: code.text, credential: credential !== null, tpm: ports.machineKey().tpm ? 'there' : null } satisfies MadeKeys);
   }
 
   async function changeKey(operator: DeclaredOperator, kind: SlotKind, secret: Buffer): Promise<SecretReply<JsonValue>> {
-    const made: MadeKeys = { recovery: null, credential: kind === 'credential' };
+    const made: MadeKeys = { recovery: null, credential: kind === 'credential', tpm: null };
     const store = (key: Uint8Array) => changed(operator, `${kind} replaced`, '*', () => vault.setKey({ kind, secret: key }), null);
     switch (kind) {
       case 'passphrase': {
@@ -214,13 +220,30 @@ export function openDesk(ports: DeskPorts): Desk {
         return answered(done, { ...made, recovery: code.text });
       }
       case 'credential': {
-        const credential = ports.credential();
-        if (credential === null) return refuse('systemd passed this machine no credential holdfast.secret-key, so there is none to open the store with');
-        const done = await store(credential);
-        wipe(credential);
+        const { from, tpm } = ports.machineKey();
+        const given = from === 'given' ? ports.credential() : null;
+        if (given === null && tpm) return sealed(store, made);
+        if (given === null) return refuse('this machine shows no TPM 2.0 and was given no credential holdfast.secret-key, so there is nothing of its own to open the store with');
+        const done = await store(given);
+        wipe(given);
         return answered(done, made);
       }
     }
+  }
+
+  /** A new key each time, sealed to what the TPM has seen of this start. Until it has a slot it opens nothing. */
+  async function sealed(store: (key: Uint8Array) => Promise<SecretReply<JsonValue>>, made: MadeKeys): Promise<SecretReply<JsonValue>> {
+    const closed = openProblem(vault);
+    if (closed !== null) return refuse(closed);
+    const key = newMachineKey(ports.random);
+    const problem = await ports.sealKey(key);
+    if (problem !== null) {
+      wipe(key);
+      return refuse(`the key was not sealed to the TPM: ${problem}`);
+    }
+    const done = await store(key);
+    wipe(key);
+    return answered(done, { ...made, tpm: 'sealed' });
   }
 
   function newRecoveryCode(): { readonly text: string; readonly key: Buffer } {
@@ -271,7 +294,7 @@ export function openDesk(ports: DeskPorts): Desk {
 
   async function openByCredential(): Promise<AtStart> {
     const credential = ports.credential();
-    if (credential === null) return { why: 'systemd passed no key of this machine', retry: false };
+    if (credential === null) return { why: ports.machineKey().why ?? 'systemd passed no key of this machine', retry: false };
     const opened = vault.unlock(credential, ['credential']);
     wipe(credential);
     if (!opened.ok) return { why: opened.error, retry: false };
@@ -301,6 +324,7 @@ export function openDesk(ports: DeskPorts): Desk {
       secrets: secrets.length,
       slots: header?.slots.map(({ kind }) => kind) ?? [],
       credential: credential !== null,
+      machineKey: ports.machineKey(),
       // How old a value of a source is, its source knows.
       old: secrets.filter((secret) => secret.from === undefined && ageDays(secret, wallMs()) >= secret.rotateDays).map(({ name }) => name),
       expired: secrets.filter((secret) => isExpired(secret, wallMs())).map(({ name }) => name),

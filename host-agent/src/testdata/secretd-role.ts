@@ -39,7 +39,9 @@ export type SecretdRole = {
   readonly paths: () => Paths;
   /** The store as it lies on the disk that only root sees. */
   readonly disk: () => string;
-  readonly start: (options?: { readonly load?: 'store' | 'nothing' | 'failed' | 'not again'; readonly credential?: string; readonly wrap?: readonly string[]; readonly cwd?: string }) => Promise<ChildProcess>;
+  /** The key of this machine as root's units sealed it; here it lies there as it is. */
+  readonly sealed: () => string;
+  readonly start: (options?: { readonly load?: 'store' | 'nothing' | 'failed' | 'not again'; readonly credential?: string | Buffer; readonly machineKey?: string; readonly wrap?: readonly string[]; readonly cwd?: string }) => Promise<ChildProcess>;
   readonly kill: (signal: NodeJS.Signals) => Promise<void>;
   readonly keeping: (how: Keeping) => void;
   readonly ask: <T = unknown>(request: SecretRequest, secret?: string, uid?: number) => Promise<SecretAsked<T>>;
@@ -84,6 +86,7 @@ export function useSecretdRole(): SecretdRole {
   const { paths } = ledger;
   const rootOf = (): string => paths().units.replace('/run/systemd/system', '');
   const disk = (): string => `${rootOf()}/disk/store`;
+  const sealed = (): string => `${rootOf()}/disk/machine-key`;
 
   beforeEach(async () => {
     const root = rootOf();
@@ -124,6 +127,12 @@ export function useSecretdRole(): SecretdRole {
 
   function keep(): void {
     const out = paths().secretStoreOut;
+    if (how !== 'silent' && existsSync(`${out}/machine-key`)) {
+      if (how === 'keep') writeFileSync(sealed(), readFileSync(`${out}/machine-key`));
+      rmSync(`${out}/machine-key`);
+      writeFileSync(`${out}/machine-key.answer`, how === 'refuse' ? 'the firmware tells the TPM nothing\n' : 'kept\n');
+      renameSync(`${out}/machine-key.answer`, `${out}/machine-key-${how === 'refuse' ? 'failed' : 'kept'}`);
+    }
     if (how === 'silent' || !existsSync(`${out}/store`)) return;
     const bytes = readFileSync(`${out}/store`);
     rmSync(`${out}/store`);
@@ -146,6 +155,7 @@ export function useSecretdRole(): SecretdRole {
   const start: SecretdRole['start'] = async (options = {}) => {
     if (options.load !== 'not again') load(options.load ?? 'store');
     const root = rootOf();
+    if (options.machineKey !== undefined) writeFileSync(`${paths().secretStoreIn}/machine-key`, `${options.machineKey}\n`);
     const env: NodeJS.ProcessEnv = {};
     if (options.credential !== undefined) {
       env['CREDENTIALS_DIRECTORY'] = `${root}/run/credentials/secretd`;
@@ -229,7 +239,7 @@ export function useSecretdRole(): SecretdRole {
     return all.filter((entry) => entry.kind === kind);
   }
 
-  return { ledger, paths, disk, start, kill, withManyKeys, keeping: (next) => void (how = next), ask, done, prepared, permit, receipt, egress, use, entries, said: () => said, role: () => role! };
+  return { ledger, paths, disk, sealed, start, kill, withManyKeys, keeping: (next) => void (how = next), ask, done, prepared, permit, receipt, egress, use, entries, said: () => said, role: () => role! };
 }
 
 function useLine(socket: Socket): UseLine {
