@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+import { forEachChild, parse, type Command, type Function as ShellFunction, type ParsedScript, type Pipeline, type Redirection, type SyntaxNode, type Word } from 'unbash';
+import { finding, say, type Judging } from './judging.ts';
+import { fileKey, judgeMember, judgePlace, judgeVariable } from './judge-member.ts';
+import { memberOf, type Member } from './member.ts';
+import { USUAL_PLACES } from './paths.ts';
+import { NOTHING, outputOf } from './output.ts';
+import { USUAL_RULES, type RuleIndex } from './rule-index.ts';
+import { assign, emptyScope, type Written } from './scope.ts';
+import { verdictOf, type Verdict } from './verdict.ts';
+import { arrayText, UNKNOWN, valueOf, valuesOf, type Place, type Value } from './word-values.ts';
+
+/** Beyond these a line is not read, and so refused. */
+export const MOST_LINE = 65_536;
+const MOST_DEPTH = 12;
+/** Characters of quoted code, over all levels: reading stays in proportion to the line. */
+const MOST_CODE = 4 * MOST_LINE;
+
+export type RiskOptions = {
+  /** R30: commands that may be run, by name; without it there is no such list. */
+  readonly allowed?: ReadonlySet<string>;
+  /** Directories that the agent may see, beside those of every call. */
+  readonly places?: readonly string[];
+};
+
+const UNREADABLE = finding('unreadable', 'unreadable', 'critical', 'is not a line that a shell would read in one way only');
+const TOO_LONG = finding('too-long', 'unreadable', 'critical', `is longer than ${MOST_LINE} characters`);
+const TOO_DEEP = finding('too-deep', 'unreadable', 'critical', 'nests code deeper than is read');
+const CONTROL = finding('control-characters', 'unreadable', 'critical', 'holds control characters, which people do not see');
+const FORK_BOMB = finding('fork-bomb', 'destruction', 'critical', 'is a function that starts itself again and again');
+const SURVEY = finding('survey', 'discovery', 'red', 'asks for several kinds of facts about the machine at once');
+
+/** R27 to R30. Pure, bounded, and in proportion to the length of the line; a fault of the parser is the caller's to deny. */
+export function assessLine(line: string, options: RiskOptions = {}, rules: RuleIndex = USUAL_RULES): Verdict {
+  const whole = { from: 0, to: line.length };
+  if (line.length > MOST_LINE) return verdictOf([{ ...TOO_LONG, span: whole }]);
+  const control = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/.exec(line);
+  if (control !== null) return verdictOf([{ ...CONTROL, span: { from: control.index, to: control.index + 1 } }]);
+  let depth = 0;
+  let read = 0;
+  const judging: Judging = {
+    rules,
+    allowed: options.allowed ?? null,
+    places: options.places === undefined ? USUAL_PLACES : [...USUAL_PLACES, ...options.places],
+    scope: emptyScope(),
+    found: [],
+    looked: new Map(),
+    printed: new Map(),
+    members: 0,
+    prints: (part) => outputOf(judging, part.script ?? null),
+    code: (text, span) => {
+      read += text.length;
+      if (depth >= MOST_DEPTH || read > MOST_CODE) return say(judging, TOO_DEEP, span);
+      depth += 1;
+      readScript(judging, parse(text), () => span);
+      depth -= 1;
+      return undefined;
+    },
+  };
+  // Where a parser that repairs puts an end may lie behind that of the text.
+  readScript(judging, parse(line), (node) => ({ from: Math.min(node.pos, line.length), to: Math.min(Math.max(node.pos, node.end), line.length) }));
+  if (judging.looked.size > 1) for (const span of judging.looked.values()) say(judging, SURVEY, span);
+  return verdictOf(judging.found);
+}
+
+function readScript(judging: Judging, script: ParsedScript, place: Place): void {
+  const visit = (node: SyntaxNode, stdin: Written | null): void => {
+    switch (node.type) {
+      case 'Script':
+        for (const { pos } of node.errors ?? []) say(judging, UNREADABLE, place({ pos, end: pos + 1 }));
+        break;
+      case 'Command':
+        readCommand(judging, node, place, stdin);
+        break;
+      case 'Pipeline':
+        readPipeline(judging, node, stdin, visit);
+        return;
+      case 'Redirected': {
+        const input = inputOf(judging, node.redirects, place) ?? stdin;
+        readRedirects(judging, node.redirects, place, null);
+        for (const redirect of node.redirects) visit(redirect, null);
+        visit(node.command, input);
+        return;
+      }
+      case 'Function':
+        readFunction(judging, node, place);
+        break;
+      case 'For':
+      case 'Select':
+        readLoop(judging, node.name, node.wordlist ?? [], place);
+        break;
+      case 'CommandExpansion':
+        // Escaped backticks are text of their own, with positions of their own.
+        if (node.script?.source !== undefined) return readScript(judging, node.script, () => place(node));
+        break;
+      default:
+        break;
+    }
+    // A pipe into a loop or a group is a pipe into what stands there.
+    const through = ['Statement', 'AndOr', 'CompoundList', 'Subshell', 'BraceGroup', 'While', 'If', 'Script'].includes(node.type) ? stdin : null;
+    forEachChild(node, (child) => visit(child, through));
+  };
+  visit(script, null);
+}
+
+function readPipeline(judging: Judging, node: Pipeline, first: Written | null, visit: (node: SyntaxNode, stdin: Written | null) => void): void {
+  let stdin = first;
+  for (const command of node.commands) {
+    visit(command, stdin);
+    const printed = outputOf(judging, command, stdin);
+    stdin = { text: printed.text, decoded: printed.decodes, fetched: printed.fetches };
+  }
+}
+
+function readCommand(judging: Judging, node: Command, place: Place, piped: Written | null): void {
+  const values: Value[] = node.name === undefined ? [] : [...valuesOf(node.name, judging.scope, place, judging.prints)];
+  for (const word of node.args) {
+    if (word.type === 'Word') values.push(...valuesOf(word, judging.scope, place, judging.prints));
+    else if (node.name?.value === 'alias' && word.value.type === 'Word') values.push(named(word.name, valueOf(word.value, judging.scope, place, judging.prints)));
+    else readAssignment(judging, word, place);
+  }
+  for (const prefix of node.prefix) if (prefix.type === 'Assignment') readAssignment(judging, prefix, place);
+  const stdin = inputOf(judging, node.redirects, place) ?? piped;
+  const member = memberOf(values, { span: place(node), stdin, writes: [] });
+  readRedirects(judging, node.redirects, place, member === null ? null : outputOf(judging, node, stdin));
+  if (member === null) return;
+  rememberFiles(judging, node, member);
+  judgeMember(judging, member);
+  if (/^(?:read|mapfile|readarray|getopts)$/.test(member.name)) for (const { text } of member.args) judging.scope.made.add(text);
+  if (member.name === 'printf' && member.args[0]?.text === '-v') judging.scope.made.add(member.args[1]?.text ?? '');
+}
+
+function named(name: string, value: Value): Value {
+  return { ...value, text: `${name}=${value.text}` };
+}
+
+function readAssignment(judging: Judging, node: Extract<SyntaxNode, { type: 'Assignment' }>, place: Place): void {
+  const { scope, prints } = judging;
+  const text = node.value.type === 'ArrayValue' ? arrayText(node.value, scope, place, prints) : valueOf(node.value, scope, place, prints).text;
+  judgeVariable(judging, node.name, text, place(node));
+  if (node.append === true) assign(scope, node.name, (scope.values.get(node.name) ?? '') + text);
+  else assign(scope, node.name, text);
+  if (node.append === true) scope.made.delete(node.name);
+  if (node.value.type !== 'ArrayValue' && valueOf(node.value, scope, place, prints).disguise === 'decoded') scope.made.add(node.name);
+}
+
+function readLoop(judging: Judging, name: Word, list: readonly Word[], place: Place): void {
+  const values = list.flatMap((word) => valuesOf(word, judging.scope, place, judging.prints));
+  for (const value of values) judgePlace(judging, value, 'read');
+  judging.scope.values.set(name.value, values.length === 1 ? values[0]!.text : UNKNOWN);
+  if (values.length > 1 && values.every(({ text }) => !text.includes(UNKNOWN))) judging.scope.made.add(name.value);
+}
+
+function readFunction(judging: Judging, node: ShellFunction, place: Place): void {
+  const name = node.name.value;
+  judging.scope.functions.add(name);
+  let calls = 0;
+  const look = (child: SyntaxNode): void => {
+    if (child.type === 'Pipeline' && child.commands.filter((one) => one.type === 'Command' && one.name?.value === name).length > 1) calls += 2;
+    if (child.type === 'Statement' && child.background === true && child.command.type === 'Command' && child.command.name?.value === name) calls += 2;
+    forEachChild(child, look);
+  };
+  look(node.body);
+  if (calls > 1) say(judging, FORK_BOMB, place(node));
+}
+
+/** A here-document, a here-string, or a file that the line wrote. */
+function inputOf(judging: Judging, redirects: readonly Redirection[], place: Place): Written | null {
+  let input: Written | null = null;
+  for (const redirect of redirects) {
+    if (redirect.type === 'HereDoc') input = { text: redirect.body.text, decoded: false, fetched: false };
+    else if (redirect.type === 'HereString') {
+      const value = redirect.target === undefined ? null : valueOf(redirect.target, judging.scope, place, judging.prints);
+      input = { text: value?.text ?? null, decoded: value?.disguise === 'decoded', fetched: false };
+    } else if (redirect.operator === '<' && redirect.target !== undefined) {
+      const substitution = redirect.target.parts?.find((part) => part.type === 'ProcessSubstitution');
+      const value = valueOf(redirect.target, judging.scope, place, judging.prints);
+      if (substitution?.type === 'ProcessSubstitution') {
+        const printed = outputOf(judging, substitution.script ?? null);
+        input = { text: printed.text, decoded: printed.decodes, fetched: printed.fetches };
+      } else if (!/^\/dev\/(?:null|tty)/.test(value.text)) input = judging.scope.files.get(fileKey(value.text)) ?? { text: null, decoded: false, fetched: false };
+    }
+  }
+  return input;
+}
+
+function readRedirects(judging: Judging, redirects: readonly Redirection[], place: Place, printed: ReturnType<typeof outputOf> | null): void {
+  for (const redirect of redirects) {
+    if (redirect.type !== 'Redirect' || redirect.target === undefined) continue;
+    const value = valueOf(redirect.target, judging.scope, place, judging.prints);
+    judgePlace(judging, value, redirect.operator === '<' ? 'read' : 'write');
+    for (const rule of judging.rules.arguments) if (rule.rule === 'socket-path' && rule.argument.test(value.text)) say(judging, rule, value.span);
+    if (redirect.operator === '<' || printed === null) continue;
+    const key = fileKey(value.text);
+    const before = redirect.operator === '>>' ? judging.scope.files.get(key) : undefined;
+    const text = printed.text === null || before?.text === null ? null : (before?.text ?? '') + printed.text;
+    judging.scope.files.set(key, { text, decoded: printed.decodes || before?.decoded === true, fetched: printed.fetches || before?.fetched === true });
+    // A text that starts a shell, put where something will run it.
+    if (printed.text !== null) for (const rule of judging.rules.arguments) if (rule.rule === 'shell-in-argument' && rule.argument.test(printed.text)) say(judging, rule, value.span);
+  }
+}
+
+/** Files that a program writes by its own options. */
+function rememberFiles(judging: Judging, node: Command, { name, args, stdin }: Member): void {
+  const put = (word: Value | undefined, written: Written): void => {
+    if (word !== undefined && word.text !== '-') judging.scope.files.set(fileKey(word.text), written);
+  };
+  const printed = outputOf(judging, node, stdin);
+  if (name === 'tee') for (const word of args) if (!word.text.startsWith('-')) put(word, stdin ?? NOTHING_WRITTEN);
+  if (printed.decodes || printed.fetches) {
+    const written = { text: null, decoded: printed.decodes, fetched: printed.fetches };
+    args.forEach((word, at) => {
+      if (/^-[a-zA-Z]*[oO]$|^--out(?:put(?:-document)?|file)?$|^-out$/.test(word.text)) put(args[at + 1], written);
+    });
+    const address = args.find(({ text }) => /^\w+:\/\//.test(text));
+    if (printed.fetches && address !== undefined) put({ ...address, text: address.text.slice(address.text.lastIndexOf('/') + 1) }, written);
+  }
+  if (/^(?:cp|mv|ln|install)$/.test(name)) {
+    const [source, target] = args.filter(({ text }) => !text.startsWith('-')).slice(-2);
+    const known = source === undefined ? undefined : judging.scope.files.get(fileKey(source.text));
+    if (known !== undefined) put(target, known);
+  }
+}
+
+const NOTHING_WRITTEN: Written = { text: NOTHING.text, decoded: false, fetched: false };

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** How what a line put into a file came to be; running that file later in the line is running this. */
+export type Written = { readonly text: string | null; readonly decoded: boolean; readonly fetched: boolean };
+
+/** What a line has said about itself so far. Order is the order of the text: branches and loops are not followed. */
+export type Scope = {
+  readonly values: Map<string, string>;
+  /** Variables that have had two values, or one that only running the line would tell. */
+  readonly made: Set<string>;
+  readonly functions: Set<string>;
+  readonly files: Map<string, Written>;
+};
+
+export function emptyScope(): Scope {
+  return { values: new Map(), made: new Set(), functions: new Set(), files: new Map() };
+}
+
+export function assign(scope: Scope, name: string, text: string): void {
+  if (scope.values.has(name) && scope.values.get(name) !== text) scope.made.add(name);
+  scope.values.set(name, text);
+}
