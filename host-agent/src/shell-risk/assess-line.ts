@@ -7,12 +7,18 @@ import { USUAL_PLACES } from './paths.ts';
 import { NOTHING, outputOf } from './output.ts';
 import { USUAL_RULES, type RuleIndex } from './rule-index.ts';
 import { assign, emptyScope, type Written } from './scope.ts';
-import { verdictOf, type Verdict } from './verdict.ts';
+import { verdictOf, type Span, type Verdict } from './verdict.ts';
 import { arrayText, UNKNOWN, valueOf, valuesOf, type Place, type Value } from './word-values.ts';
 
 /** Beyond these a line is not read, and so refused. */
 export const MOST_LINE = 65_536;
 const MOST_DEPTH = 12;
+/** Of the tree, quoted code included: a stack has an end. */
+const MOST_LEVELS = 512;
+/** Substitutions within substitutions. */
+const MOST_PRINTING = 48;
+/** Words of one command, after braces and variables. */
+const MOST_VALUES = 16_384;
 /** Characters of quoted code, over all levels: reading stays in proportion to the line. */
 const MOST_CODE = 4 * MOST_LINE;
 
@@ -27,8 +33,12 @@ const UNREADABLE = finding('unreadable', 'unreadable', 'critical', 'is not a lin
 const TOO_LONG = finding('too-long', 'unreadable', 'critical', `is longer than ${MOST_LINE} characters`);
 const TOO_DEEP = finding('too-deep', 'unreadable', 'critical', 'nests code deeper than is read');
 const CONTROL = finding('control-characters', 'unreadable', 'critical', 'holds control characters, which people do not see');
+const TOO_MANY_WORDS = finding('too-many-words', 'unreadable', 'critical', 'comes to more words than are read');
 const FORK_BOMB = finding('fork-bomb', 'destruction', 'critical', 'is a function that starts itself again and again');
 const SURVEY = finding('survey', 'discovery', 'red', 'asks for several kinds of facts about the machine at once');
+
+/** Runs what is within, unless it lies too deep. */
+type Nested = (span: Span, within: () => void) => void;
 
 /** R27 to R30. Pure, bounded, and in proportion to the length of the line; a fault of the parser is the caller's to deny. */
 export function assessLine(line: string, options: RiskOptions = {}, rules: RuleIndex = USUAL_RULES): Verdict {
@@ -38,6 +48,15 @@ export function assessLine(line: string, options: RiskOptions = {}, rules: RuleI
   if (control !== null) return verdictOf([{ ...CONTROL, span: { from: control.index, to: control.index + 1 } }]);
   let depth = 0;
   let read = 0;
+  let level = 0;
+  let printing = 0;
+  const nested: Nested = (span, within) => {
+    if (level >= MOST_LEVELS) return say(judging, TOO_DEEP, span);
+    level += 1;
+    within();
+    level -= 1;
+    return undefined;
+  };
   const judging: Judging = {
     rules,
     allowed: options.allowed ?? null,
@@ -47,27 +66,42 @@ export function assessLine(line: string, options: RiskOptions = {}, rules: RuleI
     looked: new Map(),
     printed: new Map(),
     members: 0,
-    prints: (part) => outputOf(judging, part.script ?? null),
+    wrapped: 0,
+    prints: (part) => {
+      if (printing >= MOST_PRINTING) {
+        say(judging, TOO_DEEP, whole);
+        return NOTHING;
+      }
+      printing += 1;
+      const printed = outputOf(judging, part.script ?? null);
+      printing -= 1;
+      return printed;
+    },
     code: (text, span) => {
       read += text.length;
       if (depth >= MOST_DEPTH || read > MOST_CODE) return say(judging, TOO_DEEP, span);
       depth += 1;
-      readScript(judging, parse(text), () => span);
+      readScript(judging, parse(text), () => span, nested);
       depth -= 1;
       return undefined;
     },
   };
   // Where a parser that repairs puts an end may lie behind that of the text.
-  readScript(judging, parse(line), (node) => ({ from: Math.min(node.pos, line.length), to: Math.min(Math.max(node.pos, node.end), line.length) }));
+  readScript(judging, parse(line), (node) => ({ from: Math.min(node.pos, line.length), to: Math.min(Math.max(node.pos, node.end), line.length) }), nested);
   if (judging.looked.size > 1) for (const span of judging.looked.values()) say(judging, SURVEY, span);
   return verdictOf(judging.found);
 }
 
-function readScript(judging: Judging, script: ParsedScript, place: Place): void {
-  const visit = (node: SyntaxNode, stdin: Written | null): void => {
+function readScript(judging: Judging, script: ParsedScript, place: Place, nested: Nested): void {
+  const visit = (node: SyntaxNode, stdin: Written | null): void => nested(place(node), () => enter(node, stdin));
+  const enter = (node: SyntaxNode, stdin: Written | null): void => {
     switch (node.type) {
       case 'Script':
-        for (const { pos } of node.errors ?? []) say(judging, UNREADABLE, place({ pos, end: pos + 1 }));
+        // What such a line holds is guessed; nothing can make it worse.
+        if (node.errors !== undefined && node.errors.length > 0) {
+          for (const { pos } of node.errors.slice(0, 3)) say(judging, UNREADABLE, place({ pos, end: pos + 1 }));
+          return;
+        }
         break;
       case 'Command':
         readCommand(judging, node, place, stdin);
@@ -91,7 +125,7 @@ function readScript(judging: Judging, script: ParsedScript, place: Place): void 
         break;
       case 'CommandExpansion':
         // Escaped backticks are text of their own, with positions of their own.
-        if (node.script?.source !== undefined) return readScript(judging, node.script, () => place(node));
+        if (node.script?.source !== undefined) return readScript(judging, node.script, () => place(node), nested);
         break;
       default:
         break;
@@ -121,6 +155,7 @@ function readCommand(judging: Judging, node: Command, place: Place, piped: Writt
   }
   for (const prefix of node.prefix) if (prefix.type === 'Assignment') readAssignment(judging, prefix, place);
   const stdin = inputOf(judging, node.redirects, place) ?? piped;
+  if (values.length > MOST_VALUES) return say(judging, TOO_MANY_WORDS, place(node));
   const member = memberOf(values, { span: place(node), stdin, writes: [] });
   readRedirects(judging, node.redirects, place, member === null ? null : outputOf(judging, node, stdin));
   if (member === null) return;

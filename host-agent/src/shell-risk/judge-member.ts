@@ -11,6 +11,9 @@ import { UNKNOWN, type Disguise, type Value } from './word-values.ts';
 import { foundCommands, innerCommand } from './wrappers.ts';
 
 const MOST_MEMBERS = 4096;
+const MOST_WRAPPERS = 16;
+/** Of a word that xargs fills in. */
+const MOST_FILLED = 65_536;
 
 const DISGUISES: Readonly<Record<Disguise, Finding>> = {
   escapes: finding('escaped-command', 'obfuscation', 'critical', 'spells a command with escapes'),
@@ -25,6 +28,7 @@ const DISGUISES: Readonly<Record<Disguise, Finding>> = {
 const NOT_LITERAL = finding('computed-command', 'hidden-command', 'red', 'runs what a variable or another command says');
 const UNLISTED = finding('unlisted', 'unlisted', 'critical', 'is not on the list of allowed commands');
 const TOO_MANY = finding('too-many', 'unreadable', 'critical', 'holds more commands than are read');
+const TOO_WRAPPED = finding('too-wrapped', 'unreadable', 'critical', 'has more programs around a program than are looked through');
 const ESCAPED_ARGUMENT = finding('escaped-argument', 'obfuscation', 'critical', 'spells plain letters with escapes');
 const INTERACTIVE = finding('open-shell', 'hidden-command', 'red', 'opens a shell whose commands nobody has seen');
 const DECODED_INPUT = finding('decode-and-run', 'decode-and-run', 'critical', 'runs what was decoded');
@@ -174,7 +178,11 @@ function runInner(judging: Judging, by: string, words: readonly Value[], rest: P
   const from = words[0]?.span.from ?? rest.span.from;
   const inner = memberOf(words, { ...rest, span: { from: Math.min(from, rest.span.to), to: Math.max(from, rest.span.to) } });
   // A shell behind xargs takes its words, not its input.
-  if (inner !== null) judgeMember(judging, by === 'xargs' ? { ...inner, stdin: null } : inner);
+  if (inner === null) return;
+  if (judging.wrapped >= MOST_WRAPPERS) return say(judging, TOO_WRAPPED, inner.span);
+  judging.wrapped += 1;
+  judgeMember(judging, by === 'xargs' ? { ...inner, stdin: null } : inner);
+  judging.wrapped -= 1;
 }
 
 /** xargs puts what it reads where it was told to, or at the end. */
@@ -186,7 +194,12 @@ function filledIn({ name, args, stdin }: Member, words: readonly Value[]): reado
   const span = words[0]?.span ?? { from: 0, to: 0 };
   const pieces = given.split(/\s+/).map((text) => ({ text, span, indirect: true, disguise: null }));
   if (mark === null) return [...words, ...pieces];
-  return words.map((word) => (word.text.includes(mark) ? { ...word, text: word.text.replaceAll(mark, given), indirect: true } : word));
+  if (mark === '') return words;
+  return words.map((word) => {
+    if (!word.text.includes(mark)) return word;
+    const long = (word.text.length / mark.length) * given.length > MOST_FILLED;
+    return { ...word, text: long ? UNKNOWN : word.text.replaceAll(mark, given), indirect: true };
+  });
 }
 
 function judgeShell(judging: Judging, { name, args, span, stdin }: Member): void {

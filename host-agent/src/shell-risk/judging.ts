@@ -23,6 +23,8 @@ export type Judging = {
   readonly printed: Map<SyntaxNode, Printed>;
   /** Commands seen, those in quoted code and behind wrappers included. */
   members: number;
+  /** How many wrappers stand around the command that is judged. */
+  wrapped: number;
 };
 
 export function say(judging: Judging, finding: Finding, span: Span): void {

@@ -104,7 +104,7 @@ export const PROGRAM_RULES: readonly ProgramRule[] = [
   // Shell escapes of programs that are no shells
   { rule: 'editor-command', class: 'shell-escape', risk: 'red', why: 'has an editor run a command', names: 'vi vim nvim ex view vimdiff rvim gvim less more most emacs', some: /^\+?:?!|:!|:(?:shell|terminal|py3?|python3?|lua|ruby|perl|set shell)\b|shell-command|call-process/ },
   { rule: 'sed-runs', class: 'shell-escape', risk: 'red', why: 'has sed run a command or write another file', names: 'sed gsed', some: /(?:^|[;{\d$/}])e(?:\s|$)|\/[gip0-9]*e[gip0-9]*$|(?:^|[;/g\d])w\s+[/~]/ },
-  { rule: 'sql-runs', class: 'shell-escape', risk: 'red', why: 'has a database tool run a command or write a file', names: 'sqlite3 psql mysql mariadb', some: /^\s*[.\\](?:shell|system|!|output|once|load)|\\!|\binto\s+(?:out|dump)file\b|\bcopy\b.*\bprogram\b/i },
+  { rule: 'sql-runs', class: 'shell-escape', risk: 'red', why: 'has a database tool run a command or write a file', names: 'sqlite3 psql mysql mariadb', some: /^\s*[.\\](?:shell|system|!|output|once|load)|\\!|\binto\s+(?:out|dump)file\b|\bcopy\b[^;]{0,200}\bprogram\b/i },
   { rule: 'runs-directory', class: 'shell-escape', risk: 'red', why: 'runs whatever lies in a directory', names: 'run-parts' },
   { rule: 'own-hooks', class: 'shell-escape', risk: 'red', why: 'gives an account of rules that start programs', names: 'fail2ban-client', some: /^(?:action[a-z]*|addaction)$/ },
   { rule: 'console-attached', class: 'shell-escape', risk: 'red', why: 'attaches to a session that somebody else may have opened', names: 'tmux screen', some: /^-[a-zA-Z]*[Sxr]$/ },

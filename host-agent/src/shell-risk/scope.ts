@@ -10,10 +10,12 @@ export type Scope = {
   readonly made: Set<string>;
   readonly functions: Set<string>;
   readonly files: Map<string, Written>;
+  /** Characters that variables may still put into words: a line cannot grow without end. */
+  room: number;
 };
 
 export function emptyScope(): Scope {
-  return { values: new Map(), made: new Set(), functions: new Set(), files: new Map() };
+  return { values: new Map(), made: new Set(), functions: new Set(), files: new Map(), room: 1_048_576 };
 }
 
 export function assign(scope: Scope, name: string, text: string): void {

@@ -9,7 +9,7 @@ import type { Span } from './verdict.ts';
 export const UNKNOWN = '\0';
 /** Where the shell would split an unquoted expansion. */
 const BREAK = '\x01';
-const MOST_WORDS = 256;
+const MOST_WORDS = 64;
 const MOST_LENGTH = 16_384;
 
 /** How a word hides what it says; as the first word of a command each of them is a reason (R28). */
@@ -142,7 +142,8 @@ function variable(build: Build, name: string, quoted: boolean, scope: Scope): vo
   build.indirect = true;
   if (scope.made.has(name) || /^[1-9]$/.test(name)) build.disguise ??= 'reassigned';
   const value = scope.values.get(name);
-  if (value === undefined) return append(build, UNKNOWN);
+  scope.room -= value?.length ?? 0;
+  if (value === undefined || scope.room < 0) return append(build, UNKNOWN);
   return append(build, quoted ? value.replaceAll(BREAK, ' ') : split(value));
 }
 
@@ -157,7 +158,8 @@ function parameter(build: Build, part: ParameterExpansionPart, quoted: boolean, 
   if (part.prefix === undefined && part.operation?.type === 'Default') {
     const value = scope.values.get(part.parameter);
     const other = part.operation.operator.includes('+') || part.operation.operator.includes('?');
-    if (value !== undefined && value !== '' && !other) return append(build, quoted ? value : split(value));
+    scope.room -= value?.length ?? 0;
+    if (value !== undefined && value !== '' && !other && scope.room >= 0) return append(build, quoted ? value : split(value));
     const operand = valueOf(part.operation.operand, scope, (node) => ({ from: node.pos, to: node.end }), prints);
     return append(build, quoted ? operand.text : split(operand.text));
   }
