@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { forEachChild, parse, type Command, type Function as ShellFunction, type ParsedScript, type Pipeline, type Redirection, type SyntaxNode, type Word } from 'unbash';
+import { SHELLS } from './interpreters.ts';
 import { finding, say, type Judging } from './judging.ts';
 import { fileKey, judgeMember, judgePlace, judgeVariable } from './judge-member.ts';
 import { memberOf, type Member } from './member.ts';
 import { USUAL_PLACES } from './paths.ts';
-import { NOTHING, outputOf } from './output.ts';
+import { NOTHING, outputOf, Piped, type Printed } from './output.ts';
 import { USUAL_RULES, type RuleIndex } from './rule-index.ts';
 import { assign, emptyScope, type Written } from './scope.ts';
 import { verdictOf, type Span, type Verdict } from './verdict.ts';
@@ -139,10 +140,14 @@ function readScript(judging: Judging, script: ParsedScript, place: Place, nested
 
 function readPipeline(judging: Judging, node: Pipeline, first: Written | null, visit: (node: SyntaxNode, stdin: Written | null) => void): void {
   let stdin = first;
+  let stages = 0;
   for (const command of node.commands) {
-    visit(command, stdin);
-    const printed = outputOf(judging, command, stdin);
-    stdin = { text: printed.text, decoded: printed.decodes, fetched: printed.fetches };
+    const before = stdin;
+    visit(command, before);
+    stdin = new Piped(judging, command, before);
+    // Worked out on the way, so that who asks at the end of a long pipeline does not go back all of it at once.
+    stages += 1;
+    if (stages % 16 === 0) outputOf(judging, command, before);
   }
 }
 
@@ -157,7 +162,7 @@ function readCommand(judging: Judging, node: Command, place: Place, piped: Writt
   const stdin = inputOf(judging, node.redirects, place) ?? piped;
   if (values.length > MOST_VALUES) return say(judging, TOO_MANY_WORDS, place(node));
   const member = memberOf(values, { span: place(node), stdin, writes: [] });
-  readRedirects(judging, node.redirects, place, member === null ? null : outputOf(judging, node, stdin));
+  readRedirects(judging, node.redirects, place, member === null ? null : () => outputOf(judging, node, stdin));
   if (member === null) return;
   rememberFiles(judging, node, member);
   judgeMember(judging, member);
@@ -188,14 +193,19 @@ function readLoop(judging: Judging, name: Word, list: readonly Word[], place: Pl
 
 function readFunction(judging: Judging, node: ShellFunction, place: Place): void {
   const name = node.name.value;
-  judging.scope.functions.add(name);
   let calls = 0;
+  let [runs, reads] = [false, false];
   const look = (child: SyntaxNode): void => {
     if (child.type === 'Pipeline' && child.commands.filter((one) => one.type === 'Command' && one.name?.value === name).length > 1) calls += 2;
     if (child.type === 'Statement' && child.background === true && child.command.type === 'Command' && child.command.name?.value === name) calls += 2;
+    if (child.type === 'Command' && child.name !== undefined) {
+      runs ||= /^"?\$\{?[1-9@*]/.test(child.name.text);
+      reads ||= child.name.value === 'eval' || SHELLS.has(child.name.value);
+    }
     forEachChild(child, look);
   };
   look(node.body);
+  judging.scope.functions.set(name, { runs, reads });
   if (calls > 1) say(judging, FORK_BOMB, place(node));
 }
 
@@ -219,13 +229,14 @@ function inputOf(judging: Judging, redirects: readonly Redirection[], place: Pla
   return input;
 }
 
-function readRedirects(judging: Judging, redirects: readonly Redirection[], place: Place, printed: ReturnType<typeof outputOf> | null): void {
+function readRedirects(judging: Judging, redirects: readonly Redirection[], place: Place, prints: (() => Printed) | null): void {
   for (const redirect of redirects) {
     if (redirect.type !== 'Redirect' || redirect.target === undefined) continue;
     const value = valueOf(redirect.target, judging.scope, place, judging.prints);
     judgePlace(judging, value, redirect.operator === '<' ? 'read' : 'write');
     for (const rule of judging.rules.arguments) if (rule.rule === 'socket-path' && rule.argument.test(value.text)) say(judging, rule, value.span);
-    if (redirect.operator === '<' || printed === null) continue;
+    if (redirect.operator === '<' || prints === null || (redirect.descriptor?.type === 'FileDescriptor' && redirect.descriptor.value !== 1)) continue;
+    const printed = prints();
     const key = fileKey(value.text);
     const before = redirect.operator === '>>' ? judging.scope.files.get(key) : undefined;
     const text = printed.text === null || before?.text === null ? null : (before?.text ?? '') + printed.text;
@@ -235,17 +246,20 @@ function readRedirects(judging: Judging, redirects: readonly Redirection[], plac
   }
 }
 
+const OUTPUT_OPTION = /^-[a-zA-Z]*[oO]$|^--out(?:put(?:-document)?|file)?$|^-out$/;
+const NAMES_OUTPUT = /^-[a-zA-Z]*[oO]$|^--?out|^\w+:\/\//;
+
 /** Files that a program writes by its own options. */
 function rememberFiles(judging: Judging, node: Command, { name, args, stdin }: Member): void {
   const put = (word: Value | undefined, written: Written): void => {
     if (word !== undefined && word.text !== '-') judging.scope.files.set(fileKey(word.text), written);
   };
-  const printed = outputOf(judging, node, stdin);
   if (name === 'tee') for (const word of args) if (!word.text.startsWith('-')) put(word, stdin ?? NOTHING_WRITTEN);
+  const printed = args.some(({ text }) => NAMES_OUTPUT.test(text)) ? outputOf(judging, node, stdin) : NOTHING;
   if (printed.decodes || printed.fetches) {
     const written = { text: null, decoded: printed.decodes, fetched: printed.fetches };
     args.forEach((word, at) => {
-      if (/^-[a-zA-Z]*[oO]$|^--out(?:put(?:-document)?|file)?$|^-out$/.test(word.text)) put(args[at + 1], written);
+      if (OUTPUT_OPTION.test(word.text)) put(args[at + 1], written);
     });
     const address = args.find(({ text }) => /^\w+:\/\//.test(text));
     if (printed.fetches && address !== undefined) put({ ...address, text: address.text.slice(address.text.lastIndexOf('/') + 1) }, written);

@@ -4,7 +4,7 @@ import { finding, say, type Judging } from './judging.ts';
 import { memberOf, type Member } from './member.ts';
 import { isOutside, isWide, pathIn, resolved } from './paths.ts';
 import { rulesOf } from './rule-index.ts';
-import type { Written } from './scope.ts';
+import type { WordsUse, Written } from './scope.ts';
 import type { ProgramRule } from './tables.ts';
 import type { Finding, Span } from './verdict.ts';
 import { UNKNOWN, type Disguise, type Value } from './word-values.ts';
@@ -38,6 +38,7 @@ const OUTSIDE = finding('outside', 'outside', 'red', 'names a place that no call
 const OUTSIDE_PROGRAM = finding('foreign-program', 'outside', 'red', 'runs a program from a place where anybody may put one');
 const WIDE = finding('removes-wide', 'destruction', 'critical', 'removes or changes all that lies below a wide place');
 const WIDE_UNKNOWN = finding('removes-unknown', 'destruction', 'red', 'removes all below a place that only running the line would tell');
+const ELSEWHERE = finding('runs-elsewhere', 'exfiltration', 'red', 'runs a command on another machine');
 const HIDDEN_EVAL = finding('computed-eval', 'hidden-command', 'red', 'has the shell read text that only running the line would tell');
 const INLINE = finding('inline-code', 'inline-code', 'yellow', 'runs code that stands in the line');
 const ESCAPE_WORD = finding('escape-word', 'shell-escape', 'red', 'is how many programs are told to start a shell');
@@ -93,7 +94,7 @@ function judgeWords(judging: Judging, member: Member): void {
   const searched = /^(?:[ef]?grep|rg|ag|ack)$/.test(name) ? args.find(({ text }) => !text.startsWith('-')) : undefined;
   for (const word of args) {
     if (word.disguise === 'escapes') say(judging, ESCAPED_ARGUMENT, word.span);
-    if (word === searched) continue;
+    if (word === searched || !judging.rules.anyArgument.test(word.text)) continue;
     for (const rule of judging.rules.arguments) {
       if (rule.argument.test(word.text) && !judging.rules.excepted.get(rule.rule)!.has(name)) say(judging, rule, word.span);
     }
@@ -113,7 +114,7 @@ function judgeWords(judging: Judging, member: Member): void {
 export function judgePlace(judging: Judging, word: Value, how: 'read' | 'write'): void {
   const path = pathIn(word) ?? (word.text.includes('.git/') || /^[\w.-]+\.(?:pth|py)$|customize\.py$|\.pth$/.test(word.text) ? word.text : null);
   if (path === null) return;
-  for (const rule of judging.rules.places) {
+  if (judging.rules.anyPlace.test(path)) for (const rule of judging.rules.places) {
     if ((rule.when === 'any' || rule.when === how) && rule.path.test(path)) found(judging, rule, word.span);
   }
   if (isOutside(path, judging.places)) say(judging, OUTSIDE, word.span);
@@ -153,6 +154,7 @@ function judgeWithin(judging: Judging, member: Member): void {
   if (name === 'env') judgeSplit(judging, member);
   if (inner !== null) {
     for (const word of inner.before) judgeVariable(judging, word.text.slice(0, word.text.indexOf('=')), word.text.slice(word.text.indexOf('=') + 1), word.span);
+    if (inner.joined && name !== 'watch') say(judging, ELSEWHERE, span);
     if (inner.joined) judging.code(inner.words.map(({ text }) => text).join(' '), span, null);
     else runInner(judging, name, filledIn(member, inner.words), rest);
   }
@@ -166,12 +168,24 @@ function judgeWithin(judging: Judging, member: Member): void {
   else if ((name === 'trap' && args.length > 1) || name === 'alias') {
     for (const word of name === 'trap' ? args.slice(0, 1) : args) judging.code(name === 'trap' ? word.text : word.text.replace(/^[^=\s]+=/, ''), word.span, null);
   } else if (name === 'source' || name === '.') judgeFile(judging, args[0] ?? null, span, true);
-  else if (judging.scope.functions.has(name) || (name === 'set' && args[0]?.text === '--')) runInner(judging, name, name === 'set' ? args.slice(1) : args, rest);
+  else if (name === 'set' && args[0]?.text === '--') runInner(judging, name, inPlainSight(args.slice(1)), rest);
+  else if (judging.scope.functions.has(name)) judgeCall(judging, member, judging.scope.functions.get(name)!);
   else {
     judgeInterpreter(judging, member);
     judgeOptions(judging, member);
     judgeFile(judging, member.program, span, false);
   }
+}
+
+/** A function may run its words, or have a shell read them. */
+function judgeCall(judging: Judging, { name, args, span, stdin, writes }: Member, { runs, reads }: WordsUse): void {
+  if (runs) runInner(judging, name, inPlainSight(args), { span, stdin, writes });
+  if (reads) for (const word of args) judging.code(word.text, word.span, null);
+}
+
+/** What the words say is judged where they are run; that they come from variables is no fault of theirs. */
+function inPlainSight(words: readonly Value[]): readonly Value[] {
+  return words.map((word) => ({ ...word, indirect: false, disguise: null }));
 }
 
 function runInner(judging: Judging, by: string, words: readonly Value[], rest: Pick<Member, 'span' | 'stdin' | 'writes'>): void {
@@ -254,8 +268,9 @@ export function fileKey(text: string): string {
 
 export function judgeCode(judging: Judging, text: string, span: Span): void {
   for (const rule of judging.rules.code) if (rule.code.test(text)) say(judging, rule, span);
+  const how = /[>]\s*["']?\/|write|["'][wa]\+?["']/.test(text) ? 'write' : 'read';
   for (const [, path] of text.matchAll(/["'<>\s(=](\/[\w.][^\s"'()<>;,]*)/g)) {
-    judgePlace(judging, { text: path!, span, indirect: false, disguise: null }, /[>]\s*["']?\/|write|["'][wa]\+?["']/.test(text) ? 'write' : 'read');
+    judgePlace(judging, { text: path!, span, indirect: false, disguise: null }, how);
   }
 }
 

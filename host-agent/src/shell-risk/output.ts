@@ -13,6 +13,31 @@ const FETCHERS = new Set('curl wget wget2 fetch lwp-download lwp-request aria2c 
 const PASSES_ON = new Set('cat tee head tail sort uniq sed grep tr nl fold expand strings'.split(' '));
 const PLACE: Place = (node) => ({ from: node.pos, to: node.end });
 
+/** What comes by a pipe, worked out when somebody asks: most commands do not care. */
+export class Piped implements Written {
+  readonly #judging: Judging;
+  readonly #from: SyntaxNode;
+  readonly #stdin: Written | null;
+
+  constructor(judging: Judging, from: SyntaxNode, stdin: Written | null) {
+    this.#judging = judging;
+    this.#from = from;
+    this.#stdin = stdin;
+  }
+
+  get text(): string | null {
+    return outputOf(this.#judging, this.#from, this.#stdin).text;
+  }
+
+  get decoded(): boolean {
+    return outputOf(this.#judging, this.#from, this.#stdin).decodes;
+  }
+
+  get fetched(): boolean {
+    return outputOf(this.#judging, this.#from, this.#stdin).fetches;
+  }
+}
+
 export function outputOf(judging: Judging, node: SyntaxNode | null, stdin: Written | null = null): Printed {
   if (node === null) return NOTHING;
   const before = judging.printed.get(node);

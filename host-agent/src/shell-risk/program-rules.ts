@@ -47,6 +47,7 @@ export const PROGRAM_RULES: readonly ProgramRule[] = [
   { rule: 'forgets-history', class: 'traces', risk: 'red', why: 'keeps the shell from remembering', names: 'unset', some: /^HIST[A-Z]+$/ },
   { rule: 'removes-journal', class: 'traces', risk: 'red', why: 'removes records of the journal', names: 'journalctl', some: /^--(?:vacuum-[a-z]+|rotate|flush|relinquish-var)/ },
   { rule: 'false-times', class: 'traces', risk: 'red', why: 'gives a file the time of another or one that was made up', names: 'touch', some: /^(?:-[a-z]*[tdr]|--date(?:=.*)?|--reference(?:=.*)?)$/ },
+  { rule: 'misleading-name', class: 'obfuscation', risk: 'red', why: 'gives a file a name that looks like another', names: 'mkdir cp mv touch chmod ln tee', some: /\S\s+$/ },
   { rule: 'overwrites-files', class: 'traces', risk: 'red', why: 'overwrites a file so that nobody reads it again', names: 'shred srm wipe sfill' },
   { rule: 'sets-clock', class: 'traces', risk: 'red', why: 'sets the clock', names: 'date', some: /^(?:-s.*|--set(?:=.*)?|\d{8}(?:\d{2}){0,2}(?:\.\d\d)?)$/ },
   { rule: 'sets-clock-otherwise', class: 'traces', risk: 'red', why: 'sets the clock', names: 'timedatectl hwclock ntpdate', some: /^(?:set-[a-z-]+|--(?:set|hctosys|systohc)|-[swub].*)$/ },

@@ -56,6 +56,7 @@ describe('the shape of a line', () => {
     ['a mark that is everywhere', `echo ${'b'.repeat(20_000)} | xargs -I a ls ${'a'.repeat(30_000)}`],
     ['backslashes', '\\'.repeat(30_000)],
     ['words of a pattern', `psql ${'copy '.repeat(12_000)}`],
+    ['a pipeline', `${'cat | '.repeat(10_000)}sh`],
     ['here-documents', 'cat <<E;'.repeat(5_000)],
   ])('has an end: %s', (_, line) => {
     expect(['yellow', 'red', 'critical', 'green']).toContain(assessLine(line.slice(0, MOST_LINE)).risk);

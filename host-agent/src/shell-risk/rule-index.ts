@@ -5,6 +5,9 @@ import { TABLES, type ProgramRule, type Tables } from './tables.ts';
 export type RuleIndex = Tables & {
   readonly named: ReadonlyMap<string, readonly ProgramRule[]>;
   readonly begun: readonly (readonly [string, ProgramRule])[];
+  /** What no argument, or no path, of any rule fits is looked at once. */
+  readonly anyArgument: RegExp;
+  readonly anyPlace: RegExp;
   readonly excepted: ReadonlyMap<string, ReadonlySet<string>>;
 };
 
@@ -18,13 +21,20 @@ export function indexRules(tables: Tables): RuleIndex {
     }
   }
   const excepted = new Map(tables.arguments.map(({ rule, except }) => [rule, new Set((except ?? '').split(' '))] as const));
-  return { ...tables, named, begun, excepted };
+  return { ...tables, named, begun, excepted, anyArgument: oneOf(tables.arguments.map(({ argument }) => argument)), anyPlace: oneOf(tables.places.map(({ path }) => path)) };
+}
+
+const NONE: readonly ProgramRule[] = [];
+
+/** Case is left to the rules themselves. */
+function oneOf(patterns: readonly RegExp[]): RegExp {
+  return new RegExp(patterns.map(({ source }) => `(?:${source})`).join('|') || '(?!)', 'i');
 }
 
 export function rulesOf(index: RuleIndex, name: string): readonly ProgramRule[] {
-  const begun = index.begun.filter(([start]) => name.startsWith(start)).map(([, rule]) => rule);
-  const named = index.named.get(name) ?? [];
-  return begun.length === 0 ? named : [...named, ...begun];
+  const named = index.named.get(name) ?? NONE;
+  if (!index.begun.some(([start]) => name.startsWith(start))) return named;
+  return [...named, ...index.begun.filter(([start]) => name.startsWith(start)).map(([, rule]) => rule)];
 }
 
 export const USUAL_RULES: RuleIndex = indexRules(TABLES);

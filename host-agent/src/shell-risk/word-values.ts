@@ -10,7 +10,6 @@ export const UNKNOWN = '\0';
 /** Where the shell would split an unquoted expansion. */
 const BREAK = '\x01';
 const MOST_WORDS = 64;
-const MOST_LENGTH = 16_384;
 
 /** How a word hides what it says; as the first word of a command each of them is a reason (R28). */
 export type Disguise = 'escapes' | 'quotes' | 'brace' | 'glob' | 'ifs' | 'operators' | 'decoded' | 'reassigned';
@@ -124,7 +123,8 @@ function add(build: Build, part: WordPart, quoted: boolean, scope: Scope, prints
 }
 
 function append(build: Build, text: string): void {
-  build.texts = build.texts.map((before) => (before.length + text.length > MOST_LENGTH ? before + UNKNOWN : before + text));
+  if (build.texts.length === 1) build.texts[0] += text;
+  else build.texts = build.texts.map((before) => before + text);
 }
 
 function split(text: string): string {
@@ -142,7 +142,7 @@ function variable(build: Build, name: string, quoted: boolean, scope: Scope): vo
   build.indirect = true;
   if (scope.made.has(name) || /^[1-9]$/.test(name)) build.disguise ??= 'reassigned';
   const value = scope.values.get(name);
-  scope.room -= value?.length ?? 0;
+  scope.room -= (value?.length ?? 0) * build.texts.length;
   if (value === undefined || scope.room < 0) return append(build, UNKNOWN);
   return append(build, quoted ? value.replaceAll(BREAK, ' ') : split(value));
 }
@@ -158,7 +158,7 @@ function parameter(build: Build, part: ParameterExpansionPart, quoted: boolean, 
   if (part.prefix === undefined && part.operation?.type === 'Default') {
     const value = scope.values.get(part.parameter);
     const other = part.operation.operator.includes('+') || part.operation.operator.includes('?');
-    scope.room -= value?.length ?? 0;
+    scope.room -= (value?.length ?? 0) * build.texts.length;
     if (value !== undefined && value !== '' && !other && scope.room >= 0) return append(build, quoted ? value : split(value));
     const operand = valueOf(part.operation.operand, scope, (node) => ({ from: node.pos, to: node.end }), prints);
     return append(build, quoted ? operand.text : split(operand.text));

@@ -61,6 +61,7 @@ const AROUND: Readonly<Record<string, (line: string) => string>> = {
   alias: (line) => `alias x=${single(line)}; x`,
   function: (line) => `f() { ${line}\n}; f`,
   'function of words': (line) => `f() { "$@"; }; f sh -c ${single(line)}`,
+  'function of code': (line) => `f() { eval "$1"; }; f ${single(line)}`,
   trap: (line) => `trap ${single(line)} EXIT`,
   subshell: (line) => `(${line}\n)`,
   group: (line) => `{ ${line}\n}`,
