@@ -64,3 +64,26 @@ export function shellWords(args: readonly Value[]): ShellWords {
   }
   return { code: null, script: null, fromInput: true };
 }
+
+const TO_A_SHELL = /\b(?:system|popen|passthru|shell_exec|execSync|exec|getoutput|check_output|check_call|call|run|Popen)\s{0,8}\(?\s{0,8}(?:"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)')/g;
+const AS_WORDS = /\b(?:run|call|Popen|check_output|check_call|execv\w*|system|popen)\s{0,8}\(\s{0,8}\[((?:[^\]"']|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'){0,2048})\]/g;
+const MOST_LINES = 64;
+
+/** What code of another language hands to a shell, or runs as a list of words, where it stands there as text. */
+export function shellLinesIn(code: string): readonly string[] {
+  const lines: string[] = [];
+  for (const [, double, single] of code.matchAll(TO_A_SHELL)) {
+    if (lines.length === MOST_LINES) break;
+    lines.push(literal(double ?? single ?? ''));
+  }
+  for (const [, list] of code.matchAll(AS_WORDS)) {
+    if (lines.length >= 2 * MOST_LINES) break;
+    const words = [...list!.matchAll(/"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'/g)].map(([, double, single]) => literal(double ?? single ?? ''));
+    lines.push(words.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' '));
+  }
+  return lines;
+}
+
+function literal(text: string): string {
+  return text.replace(/\\(.)/gs, (_, c: string) => (c === 'n' ? '\n' : c === 't' ? '\t' : c));
+}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { inlineCode, isInterpreter, SHELLS, shellWords, versionless } from './interpreters.ts';
+import { inlineCode, isInterpreter, shellLinesIn, SHELLS, shellWords, versionless } from './interpreters.ts';
 import { finding, say, type Judging } from './judging.ts';
 import { memberOf, type Member } from './member.ts';
 import { isOutside, isWide, pathIn, resolved } from './paths.ts';
@@ -22,6 +22,7 @@ const DISGUISES: Readonly<Record<Disguise, Finding>> = {
   glob: finding('globbed-command', 'obfuscation', 'critical', 'spells a command with a pattern'),
   ifs: finding('split-command', 'obfuscation', 'critical', 'spells a command with the separator of fields'),
   operators: finding('cut-command', 'obfuscation', 'critical', 'cuts a command out of a variable'),
+  fetched: finding('fetched-command', 'fetch-and-run', 'red', 'runs what was fetched'),
   decoded: finding('decoded-command', 'decode-and-run', 'critical', 'decodes a command and runs it'),
   reassigned: finding('changing-command', 'obfuscation', 'critical', 'runs a variable that has had more than one value'),
 };
@@ -45,6 +46,9 @@ const ESCAPE_WORD = finding('escape-word', 'shell-escape', 'red', 'is how many p
 
 /** Programs that change what their arguments name; all others are thought to read it. */
 const WRITERS = new Set('tee cp mv install ln dd touch truncate rm rmdir unlink shred chmod chown chgrp chattr setfacl mkdir sed gsed patch rsync scp update-alternatives visudo ed'.split(' '));
+/** Options by which any program writes where it is told. */
+const OUTPUT = /^--?out[\w-]*=|^-[oO][/~]/;
+const OUTPUT_NEXT = /^-[oO]$|^--out[\w-]*$/;
 /** Whose first word is a pattern or a text, not a file. */
 const PATTERN_FIRST = new Set('grep egrep fgrep rg ag sed gsed awk gawk mawk nawk jq yq ack tr expr'.split(' '));
 /** Who prints, compares or sends a path without opening it. */
@@ -58,7 +62,7 @@ export function judgeMember(judging: Judging, member: Member): void {
   }
   judgeProgram(judging, member);
   judgeWords(judging, member);
-  for (const rule of rulesOf(judging.rules, member.name)) if (holds(rule, member)) found(judging, rule, member.span);
+  for (const rule of rulesOf(judging.rules, member.name)) if (holds(rule, member)) found(judging, rule, rule.rule === 'looks-at-neighbours' ? rule.rule : member.name, member.span);
   judgeRemoval(judging, member);
   judgeWithin(judging, member);
 }
@@ -66,15 +70,16 @@ export function judgeMember(judging: Judging, member: Member): void {
 /** Help and version are no act. */
 const ASKS_ONLY = /^(?:--help|--version|-help)$/;
 
-function found(judging: Judging, rule: Finding, span: Span): void {
+function found(judging: Judging, rule: Finding, kind: string, span: Span): void {
   say(judging, rule, span);
-  if (rule.class === 'discovery' && rule.risk === 'yellow') judging.looked.set(rule.rule, span);
+  if (rule.class === 'discovery' && rule.risk === 'yellow') judging.looked.set(kind, span);
 }
 
 function holds(rule: ProgramRule, { args, stdin }: Member): boolean {
   if (args.length === 1 && ASKS_ONLY.test(args[0]!.text)) return false;
   if (rule.some !== undefined && !args.some(({ text }) => rule.some!.test(text))) return false;
   if (rule.none !== undefined && args.some(({ text }) => rule.none!.test(text))) return false;
+  if (rule.piped !== undefined && stdin === null) return false;
   if (rule.bare !== undefined && (stdin !== null || args.some(({ text }) => !text.startsWith('-')))) return false;
   return rule.first === undefined || rule.first.test(args.find(({ text }) => !/^[-+]./.test(text))?.text ?? '');
 }
@@ -102,20 +107,17 @@ function judgeWords(judging: Judging, member: Member): void {
   if (TALKERS.has(name)) return;
   let pattern = PATTERN_FIRST.has(name);
   const writes = WRITERS.has(name);
-  for (const word of args) {
-    if (pattern && !word.text.startsWith('-')) {
-      pattern = false;
-      continue;
-    }
-    judgePlace(judging, word, writes ? 'write' : 'read');
-  }
+  args.forEach((word, at) => {
+    if (pattern && !word.text.startsWith('-')) pattern = false;
+    else judgePlace(judging, word, writes || OUTPUT.test(word.text) || OUTPUT_NEXT.test(args[at - 1]?.text ?? '') ? 'write' : 'read');
+  });
 }
 
 export function judgePlace(judging: Judging, word: Value, how: 'read' | 'write'): void {
   const path = pathIn(word) ?? (word.text.includes('.git/') || /^[\w.-]+\.(?:pth|py)$|customize\.py$|\.pth$/.test(word.text) ? word.text : null);
   if (path === null) return;
   if (judging.rules.anyPlace.test(path)) for (const rule of judging.rules.places) {
-    if ((rule.when === 'any' || rule.when === how) && rule.path.test(path)) found(judging, rule, word.span);
+    if ((rule.when === 'any' || rule.when === how) && rule.path.test(path)) found(judging, rule, rule.rule, word.span);
   }
   if (isOutside(path, judging.places)) say(judging, OUTSIDE, word.span);
 }
@@ -229,12 +231,13 @@ function judgeShell(judging: Judging, { name, args, span, stdin }: Member): void
 
 /** `sh /dev/stdin`, `bash <(…)`: what such a file holds is what was piped in or printed there. */
 function judgeInput(judging: Judging, script: Value, span: Span, stdin: Written | null): void {
-  if (/^\/dev\/(?:stdin|fd\/)/.test(script.text)) judgeWritten(judging, stdin ?? { text: null, decoded: false, fetched: false }, span);
+  if (/^\/dev\/(?:stdin|fd\/)/.test(script.text) && !judging.scope.files.has(script.text)) judgeWritten(judging, stdin ?? { text: null, decoded: false, fetched: false }, span);
 }
 
 function judgeText(judging: Judging, words: readonly Value[], span: Span): void {
   const text = words.map((word) => word.text).join(' ');
   if (words.some(({ disguise }) => disguise === 'decoded')) say(judging, DECODED_INPUT, span);
+  if (words.some(({ disguise }) => disguise === 'fetched')) say(judging, FETCHED_INPUT, span);
   if (words.some(({ disguise }) => disguise === 'escapes')) say(judging, ESCAPED_ARGUMENT, span);
   if (text.trim() === UNKNOWN) say(judging, HIDDEN_EVAL, span);
   else judging.code(text, span, null);
@@ -267,6 +270,7 @@ export function fileKey(text: string): string {
 }
 
 export function judgeCode(judging: Judging, text: string, span: Span): void {
+  for (const line of shellLinesIn(text)) judging.code(line, span, null);
   for (const rule of judging.rules.code) if (rule.code.test(text)) say(judging, rule, span);
   const how = /[>]\s*["']?\/|write|["'][wa]\+?["']/.test(text) ? 'write' : 'read';
   for (const [, path] of text.matchAll(/["'<>\s(=](\/[\w.][^\s"'()<>;,]*)/g)) {
@@ -299,17 +303,21 @@ function judgeInterpreter(judging: Judging, member: Member): void {
 
 /** An option by whose name its value is a command: `--rsh=…`, `--password-command …`, `-I 'sh -c …'`. */
 const TAKES_COMMAND = /^--?(?:[\w-]*[-_])?(?:command|cmd|exec|script|shell|hook|pager|editor|rsh|program|filter|up|down|reloadcmd|on-[a-z-]+|pdflatex|grep-bin)$/;
-const NEEDS_COMMAND = /[;|&`$\0]|^\s*[/~.]\S|^(?:\S*sh|sudo)\s/;
+const CONFIGURES_COMMAND = /^(?:core\.(?:sshCommand|pager|editor|fsmonitor|gitProxy|askpass)|credential\.helper|diff\.external|sequence\.editor|alias\.[\w-]+|pager\.\w+)$/i;
+const SHELL_WITH_CODE = /^(?:\S*\/)?(?:ba|da|z|k)?sh\s+-\w*c\s/;
+const NEEDS_COMMAND = /^!|[;|&`$\0]|^\s*[/~.]\S|^(?:\S*sh|sudo)\s/;
+
+/** Whose options of such names take something else. */
+const OWN_OPTIONS = new Set(['find', 'sudo', 'curl', 'wget']);
 
 function judgeOptions(judging: Judging, { name, args }: Member): void {
-  if (innerCommandNames.has(name)) return;
+  if (OWN_OPTIONS.has(name)) return;
   args.forEach((word, at) => {
+    if (SHELL_WITH_CODE.test(word.text)) judging.code(word.text, word.span, null);
     const equals = word.text.indexOf('=');
     const option = equals > 0 ? word.text.slice(0, equals) : word.text;
-    if (!option.startsWith('-') || !TAKES_COMMAND.test(option)) return;
+    if (!TAKES_COMMAND.test(option) && !CONFIGURES_COMMAND.test(option)) return;
     const value = equals > 0 ? word.text.slice(equals + 1) : (args[at + 1]?.text ?? '');
-    if (NEEDS_COMMAND.test(value)) judging.code(value, word.span, null);
+    if (NEEDS_COMMAND.test(value)) judging.code(value.replace(/^!/, ''), word.span, null);
   });
 }
-
-const innerCommandNames = new Set(['find', 'sudo', 'curl', 'wget']);

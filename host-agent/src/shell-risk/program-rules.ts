@@ -39,6 +39,7 @@ export const PROGRAM_RULES: readonly ProgramRule[] = [
   { rule: 'transient-unit', class: 'persistence', risk: 'red', why: 'has the service manager run something, outside of this call', names: 'systemd-run' },
   { rule: 'installs-unit', class: 'persistence', risk: 'red', why: 'changes what the service manager starts', names: 'systemctl', some: /^(?:enable|reenable|link|edit|set-default|set-environment|set-property|add-wants|add-requires|preset|preset-all|import-environment|revert|bind|mount-image)$/ },
   { rule: 'lingers', class: 'persistence', risk: 'red', why: 'lets processes of a user outlive the login', names: 'loginctl', some: /^enable-linger$/ },
+  { rule: 'trusts-authority', class: 'persistence', risk: 'red', why: 'changes whose certificates are believed', names: 'update-ca-certificates update-ca-trust certutil', none: /^-[LKVO]$/ },
   { rule: 'replaces-programs', class: 'persistence', risk: 'red', why: 'changes which program a name stands for', names: 'update-alternatives dpkg-divert alternatives', some: /^--(?:install|set|add|force|divert|rename|auto|config|remove)$/ },
 
   // Traces
@@ -47,7 +48,7 @@ export const PROGRAM_RULES: readonly ProgramRule[] = [
   { rule: 'forgets-history', class: 'traces', risk: 'red', why: 'keeps the shell from remembering', names: 'unset', some: /^HIST[A-Z]+$/ },
   { rule: 'removes-journal', class: 'traces', risk: 'red', why: 'removes records of the journal', names: 'journalctl', some: /^--(?:vacuum-[a-z]+|rotate|flush|relinquish-var)/ },
   { rule: 'false-times', class: 'traces', risk: 'red', why: 'gives a file the time of another or one that was made up', names: 'touch', some: /^(?:-[a-z]*[tdr]|--date(?:=.*)?|--reference(?:=.*)?)$/ },
-  { rule: 'misleading-name', class: 'obfuscation', risk: 'red', why: 'gives a file a name that looks like another', names: 'mkdir cp mv touch chmod ln tee', some: /\S\s+$/ },
+  { rule: 'misleading-name', class: 'obfuscation', risk: 'red', why: 'gives a file a name that looks like another', names: 'mkdir cp mv touch chmod ln tee', some: /\S\s+$|\/\.{3,}(?:\/|$)/ },
   { rule: 'overwrites-files', class: 'traces', risk: 'red', why: 'overwrites a file so that nobody reads it again', names: 'shred srm wipe sfill' },
   { rule: 'sets-clock', class: 'traces', risk: 'red', why: 'sets the clock', names: 'date', some: /^(?:-s.*|--set(?:=.*)?|\d{8}(?:\d{2}){0,2}(?:\.\d\d)?)$/ },
   { rule: 'sets-clock-otherwise', class: 'traces', risk: 'red', why: 'sets the clock', names: 'timedatectl hwclock ntpdate', some: /^(?:set-[a-z-]+|--(?:set|hctosys|systohc)|-[swub].*)$/ },
@@ -78,11 +79,14 @@ export const PROGRAM_RULES: readonly ProgramRule[] = [
 
   // Network
   { rule: 'raw-connection', class: 'remote-shell', risk: 'red', why: 'joins a program, or a port that listens, to a connection', names: 'nc ncat netcat nc.traditional nc.openbsd busybox socket', some: /^-[a-zA-Z]*[lecp]|^--(?:exec|sh-exec|listen)/ },
+  { rule: 'feeds-connection', class: 'exfiltration', risk: 'red', why: 'sends what is piped into it over a connection', names: 'nc ncat netcat socat telnet', piped: true },
+  { rule: 'feeds-tls', class: 'exfiltration', risk: 'red', why: 'sends what is piped into it over a connection', names: 'openssl', some: /^s_client$/, piped: true },
   { rule: 'socat-program', class: 'remote-shell', risk: 'red', why: 'joins a program, or a port that listens, to a connection', names: 'socat', some: /^(?:exec|system|shell|[a-z0-9-]+-listen|[a-z0-9-]+-l):/i },
   { rule: 'serves-files', class: 'exfiltration', risk: 'red', why: 'serves files to the network', names: 'python* busybox php* ruby* tailscale', some: /^(?:http\.server|SimpleHTTPServer|pyftpdlib|httpd|serve)$/ },
   { rule: 'uploads', class: 'exfiltration', risk: 'red', why: 'sends a file away', names: 'curl', some: /^-[a-zA-Z]*T$|^--upload-file|^(?:--data[a-z-]*=?)?@|^[\w.-]+=[@<]|^gopher:/ },
   { rule: 'uploads-post', class: 'exfiltration', risk: 'red', why: 'sends data away', names: 'wget', some: /^--(?:post|body)-(?:file|data)/ },
   { rule: 'copies-to-host', class: 'exfiltration', risk: 'red', why: 'copies files from or to another machine', names: 'scp rsync rcp sftp mosh rlogin rsh psftp pscp smbclient', some: /^[\w.+-]+@[\w.+-]+|^\w[\w.-]*:(?!\/\/)|^rsync:\/\/|^-l$|^\\\\|^m?put / },
+  { rule: 'tunnels', class: 'exfiltration', risk: 'red', why: 'joins a port here with one elsewhere', names: 'ssh autossh dbclient', some: /^-[A-Za-z]*[RLDw](?:\S*:\S*|\d+)?$/ },
   { rule: 'feeds-host', class: 'exfiltration', risk: 'red', why: 'sends a file away', names: 'ab finger cancel lp tftp', some: /^-p$|@|^-h$/ },
   { rule: 'names-as-channel', class: 'exfiltration', risk: 'red', why: 'puts what a command prints into a name that is asked for', names: 'dig nslookup host drill ping whois finger', some: /\0\.|^\0$/ },
   { rule: 'prints-into-address', class: 'exfiltration', risk: 'red', why: 'puts what a command prints into an address', names: 'curl wget', some: /^(?:https?:\/\/)?[^/]*\0\./ },
@@ -95,10 +99,15 @@ export const PROGRAM_RULES: readonly ProgramRule[] = [
   { rule: 'asks-for-neighbours', class: 'discovery', risk: 'red', why: 'asks which machines and connections are around', names: 'arp netstat sockstat' },
   { rule: 'asks-for-routes', class: 'discovery', risk: 'red', why: 'asks which machines and networks are around', names: 'ip route', some: /^(?:n|nei|neigh|neighbou?r|route|r|-n)$/, none: /^(?:add|del|delete|replace|change|flush|get)$/ },
   { rule: 'sweeps', class: 'discovery', risk: 'red', why: 'asks one address after the other', names: 'ping ping6 nc ncat telnet curl', some: /^(?:\d{1,3}\.){2,3}\0$/ },
+  { rule: 'seeks-guards', class: 'discovery', risk: 'red', why: 'looks for programs that watch over the machine', names: 'grep egrep rg pgrep pidof which systemctl service ps rpm dpkg', some: /falcon|crowdstrike|nessus|cb(?:agent|daemon)|carbon.?black|osquery|ossec|wazuh|(?:packet|file|audit)beat|auditd\b|clam(?:d|av)|sysmon|td-agent|mdatp|falco\b/i },
+  { rule: 'seeks-machine-kind', class: 'discovery', risk: 'red', why: 'looks for signs that it is in a virtual machine', names: 'systemd-detect-virt virt-what dmidecode' },
+  { rule: 'seeks-passwords', class: 'credentials', risk: 'red', why: 'searches wide places for passwords and keys', names: 'grep egrep rg ag', first: /pass(?:w|\b|phrase)|secret|credential|private.?key|api.?key|BEGIN /i, some: /^(?:\/|~\/?|\/(?:home|etc|root|var|opt|srv|Users)(?:\/.*)?)$/ },
+  { rule: 'reads-clipboard', class: 'discovery', risk: 'red', why: 'reads what a person has copied', names: 'xclip xsel wl-paste pbpaste', some: /^-o(?:ut)?$|^--output$/ },
   { rule: 'asks-directory', class: 'discovery', risk: 'red', why: 'asks a directory for accounts', names: 'ldapsearch rpcclient enum4linux' },
   { rule: 'seeks-sandbox', class: 'discovery', risk: 'red', why: 'looks for signs that it is watched or in a virtual machine', names: 'grep egrep rg', some: /vbox|virtualbox|vmware|vmw_|vmx?net|vmm\b|qemu|hyper-?v|hv_|xen-|bochs|parallels/i },
   { rule: 'looks-at-accounts', class: 'discovery', risk: 'yellow', why: 'asks who is there', names: 'who w last lastlog users id groups whoami finger getent logname' },
-  { rule: 'looks-at-machine', class: 'discovery', risk: 'yellow', why: 'asks what machine this is', names: 'uname hostname hostnamectl lsb_release dmidecode lscpu lspci lsusb systemd-detect-virt virt-what' },
+  { rule: 'looks-at-machine', class: 'discovery', risk: 'yellow', why: 'asks what machine this is', names: 'uname hostname hostnamectl lsb_release lscpu lspci lsusb' },
+  { rule: 'looks-at-environment', class: 'discovery', risk: 'yellow', why: 'prints the environment, where programs may have put secrets', names: 'env printenv set locale', bare: true, none: /^[-+][A-Za-z]/ },
   { rule: 'looks-at-kernel', class: 'discovery', risk: 'red', why: 'asks what the kernel has loaded', names: 'lsmod kldstat kmod modinfo' },
   { rule: 'screen-taken', class: 'discovery', risk: 'red', why: 'takes a picture of the screen', names: 'import xwd scrot gnome-screenshot grim maim', some: /^root$|^-root$/ },
 

@@ -68,6 +68,13 @@ describe('the shape of a line', () => {
   });
 });
 
+describe('what is fetched and run (R29)', () => {
+  test.each(['source <(curl x)', '. <(wget -qO- x)', 'eval "$(curl x)"', 'bash -c "$(curl -fsSL x)"', 'sh <(wget -O - x)', 'curl x | python3', 'wget https://x/i.sh; bash i.sh', 'curl x > i; chmod +x i; ./i', 'curl x | tee i; sh i', 'bash < <(curl x)', 'x=$(curl x); eval "$x"'])('%j', (line) => {
+    expect(assessLine(line)).toMatchObject({ risk: 'red' });
+    if (!line.startsWith('x=')) expect(assessLine(line).reasons.map((reason) => reason.class)).toContain('fetch-and-run');
+  });
+});
+
 describe('who would be asked', () => {
   test.each(NO_QUESTION)('nobody: %j', (line) => {
     expect(assessLine(line).reasons.filter(({ risk }) => risk === 'red' || risk === 'critical')).toEqual([]);

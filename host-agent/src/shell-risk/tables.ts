@@ -16,6 +16,8 @@ export type ProgramRule = Finding & {
   readonly none?: RegExp;
   /** The first word that is no option. */
   readonly first?: RegExp;
+  /** Something is piped or put into it. */
+  readonly piped?: true;
   /** Nothing but options, or not even those. */
   readonly bare?: true;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ArrayValue, CommandExpansionPart, ParameterExpansionPart, Word, WordPart } from 'unbash';
+import type { ArrayValue, CommandExpansionPart, ParameterExpansionPart, ProcessSubstitutionPart, Word, WordPart } from 'unbash';
 import type { Scope } from './scope.ts';
 import type { Span } from './verdict.ts';
 
@@ -12,7 +12,7 @@ const BREAK = '\x01';
 const MOST_WORDS = 64;
 
 /** How a word hides what it says; as the first word of a command each of them is a reason (R28). */
-export type Disguise = 'escapes' | 'quotes' | 'brace' | 'glob' | 'ifs' | 'operators' | 'decoded' | 'reassigned';
+export type Disguise = 'escapes' | 'quotes' | 'brace' | 'glob' | 'ifs' | 'operators' | 'decoded' | 'fetched' | 'reassigned';
 
 export type Value = {
   readonly text: string;
@@ -23,8 +23,8 @@ export type Value = {
 };
 
 export type Place = (node: { readonly pos: number; readonly end: number }) => Span;
-/** What a substitution would print: text where the line tells it, and whether it decodes something on the way. */
-export type Prints = (part: CommandExpansionPart) => { readonly text: string | null; readonly decodes: boolean };
+/** What a substitution would print: text where the line tells it, and whether that was decoded or fetched on the way. */
+export type Prints = (part: CommandExpansionPart | ProcessSubstitutionPart) => { readonly text: string | null; readonly decodes: boolean; readonly fetches: boolean };
 
 type Build = { texts: string[]; indirect: boolean; disguise: Disguise | null; plainParts: number; otherParts: number; quotedParts: number };
 
@@ -93,13 +93,19 @@ function add(build: Build, part: WordPart, quoted: boolean, scope: Scope, prints
     case 'CommandExpansion': {
       build.otherParts += 1;
       build.indirect = true;
-      const { text, decodes } = prints(part);
+      const { text, decodes, fetches } = prints(part);
       if (decodes) build.disguise = 'decoded';
+      else if (fetches) build.disguise ??= 'fetched';
       return append(build, text === null ? UNKNOWN : quoted ? text.trimEnd() : split(text));
     }
-    case 'ProcessSubstitution':
+    case 'ProcessSubstitution': {
+      // A file with a name of its own, which holds what is printed there.
       build.otherParts += 1;
-      return append(build, `/dev/fd/${UNKNOWN}`);
+      const name = `/dev/fd/${UNKNOWN}${part.pos}`;
+      const { text, decodes, fetches } = prints(part);
+      scope.files.set(name, { text, decoded: decodes, fetched: fetches });
+      return append(build, name);
+    }
     case 'ArithmeticExpansion':
       build.otherParts += 1;
       build.indirect = true;

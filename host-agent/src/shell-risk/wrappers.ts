@@ -18,6 +18,7 @@ type Wrapper = {
 
 const WRAPPERS: readonly Wrapper[] = [
   { names: 'exec rlwrap', values: '-a' },
+  { names: 'sshpass', values: '-p -f -d -P' },
   { names: 'aa-exec', values: '-p --profile -n --namespace' },
   { names: 'nohup setsid unbuffer command builtin time nocache fakeroot eatmydata chronic catchsegv busybox toybox dbus-run-session dbus-launch ssh-agent pexec multitime setarch linux32 linux64 x86_64 i386 caffeinate torsocks torify proxychains proxychains4 coproc valgrind softlimit retry' },
   { names: 'env', values: '-u -C --unset --chdir --argv0' },

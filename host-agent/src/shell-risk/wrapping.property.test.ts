@@ -78,6 +78,12 @@ const AROUND: Readonly<Record<string, (line: string) => string>> = {
   watch: (line) => `watch -n 2 ${single(line)}`,
   'busybox sh': (line) => `busybox sh -c ${single(line)}`,
   'an option with a command': (line) => `tool --on-start-command=${single(`sh -c ${single(line)}`)}`,
+  'python system': (line) => `python3 -c ${single(`import os; os.system(${JSON.stringify(line)})`)}`,
+  'python list': (line) => `python3 -c ${single(`import subprocess as s; s.run(["sh", "-c", ${JSON.stringify(line)}])`)}`,
+  'perl system': (line) => `perl -e ${single(`system(${JSON.stringify(line)});`)}`,
+  'node execSync': (line) => `node -e ${single(`require("child_process").execSync(${JSON.stringify(line)})`)}`,
+  'awk system': (line) => `awk ${single(`BEGIN { system(${JSON.stringify(line)}) }`)}`,
+  'python from a here-document': (line) => `python3 - <<'CODE'\nimport os\nos.system(${JSON.stringify(line)})\nCODE\n`,
   flock: (line) => `flock -n lock sh -c ${single(line)}`,
   'strace -f': (line) => `strace -f -o out sh -c ${single(line)}`,
 };
