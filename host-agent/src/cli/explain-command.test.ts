@@ -44,6 +44,11 @@ test('each reason stands below its piece of the line, the worst first, and then 
   ]);
 });
 
+test('nobody need be asked about what cannot succeed', async () => {
+  expect((await explain(['insmod x.ko'])).out).toContain('RED (kernel): for a person to decide, but nobody need be asked: it cannot succeed in a call\n');
+  expect((await explain(['insmod x.ko; cat ~/.ssh/id_x'])).out).toContain(': a person would be asked\n');
+});
+
 test('the row that is meant, of a script on standard input, with marks as wide as what is shown', async () => {
   const { out } = await explain(['-'], "echo a\ncat 'é' ~/.ssh/id_x\necho b\n");
   expect(out).toContain("  cat '\\xe9' ~/.ssh/id_x\n             ^^^^^^^^^^^\n");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assessLine } from '../shell-risk/assess-line.ts';
-import { SANDBOX_HOLDS } from '../shell-risk/sandbox-holds.ts';
+import { SANDBOX_HOLDS, worthAsking } from '../shell-risk/sandbox-holds.ts';
 import type { Reason, Risk, RiskClass, Verdict } from '../shell-risk/verdict.ts';
 import type { Given } from './command.ts';
 import { escapeText } from './escape.ts';
@@ -28,7 +28,7 @@ export async function explainCommand(io: Io, given: Given): Promise<ExitCode> {
   if (line.trim() === '') return usage(io, 'LINE is empty; see: holdfast explain-command --help');
   const allow = given.options.get('allow');
   const verdict = assessLine(line, allow === undefined ? {} : { allowed: new Set(allow.split(',').map((name) => name.trim())) });
-  if (given.options.has('json')) io.screen.json({ ...verdict, sandbox: holdsOf(verdict) });
+  if (given.options.has('json')) io.screen.json({ ...verdict, ask: worthAsking(verdict), sandbox: holdsOf(verdict) });
   else show(io, line, verdict);
   return verdict.risk === 'green' || verdict.risk === 'yellow' ? EXIT.ok : EXIT.refused;
 }
@@ -38,7 +38,8 @@ function holdsOf(verdict: Verdict): readonly { readonly class: RiskClass; readon
 }
 
 function show(io: Io, line: string, verdict: Verdict): void {
-  const { style, says } = SHOWN[verdict.risk];
+  const { style } = SHOWN[verdict.risk];
+  const says = verdict.risk === 'red' && !worthAsking(verdict) ? 'for a person to decide, but nobody need be asked: it cannot succeed in a call' : SHOWN[verdict.risk].says;
   io.screen.line(styled(verdict.risk.toUpperCase(), style), verdict.class === 'none' ? `: ${says}; nothing in it is a risk by itself` : ` (${verdict.class}): ${says}`);
   for (const reason of verdict.reasons) {
     const { text, mark } = excerpt(line, reason);

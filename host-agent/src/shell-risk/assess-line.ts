@@ -166,8 +166,12 @@ function readCommand(judging: Judging, node: Command, place: Place, piped: Writt
   if (member === null) return;
   rememberFiles(judging, node, member);
   judgeMember(judging, member);
-  if (/^(?:read|mapfile|readarray|getopts)$/.test(member.name)) for (const { text } of member.args) judging.scope.made.add(text);
-  if (member.name === 'printf' && member.args[0]?.text === '-v') judging.scope.made.add(member.args[1]?.text ?? '');
+  // What a running shell puts into a variable is not known here.
+  const read = /^(?:read|mapfile|readarray|getopts)$/.test(member.name) ? member.args : member.name === 'printf' && member.args[0]?.text === '-v' ? member.args.slice(1, 2) : [];
+  for (const { text } of read) {
+    judging.scope.values.set(text, UNKNOWN);
+    judging.scope.made.add(text);
+  }
 }
 
 function named(name: string, value: Value): Value {

@@ -67,6 +67,12 @@ export function judgeMember(judging: Judging, member: Member): void {
   judgeWithin(judging, member);
 }
 
+/** What runs commands that the line does not show: none of them is on a list (R30). */
+function sayUnseen(judging: Judging, what: Finding, span: Span): void {
+  say(judging, what, span);
+  if (judging.allowed !== null) say(judging, UNLISTED, span);
+}
+
 /** Help and version are no act. */
 const ASKS_ONLY = /^(?:--help|--version|-help)$/;
 
@@ -208,7 +214,8 @@ function filledIn({ name, args, stdin }: Member, words: readonly Value[]): reado
   const mark = at === -1 ? (name === 'parallel' ? '{}' : null) : args[at]!.text.length > 2 && args[at]!.text.startsWith('-I') ? args[at]!.text.slice(2) : (args[at + 1]?.text ?? '{}');
   const given = stdin?.text?.trim() ?? UNKNOWN;
   const span = words[0]?.span ?? { from: 0, to: 0 };
-  const pieces = given.split(/\s+/).map((text) => ({ text, span, indirect: true, disguise: null }));
+  // Who names a separator may keep blanks within a word.
+  const pieces = given.split(args.some(({ text }) => /^-[a-z]*[0d]|^--(?:delimiter|null)/.test(text)) ? /\n/ : /\s+/).map((text) => ({ text, span, indirect: true, disguise: null }));
   if (mark === null) return [...words, ...pieces];
   if (mark === '') return words;
   return words.map((word) => {
@@ -225,7 +232,7 @@ function judgeShell(judging: Judging, { name, args, span, stdin }: Member): void
   if (script !== null) judgeInput(judging, script, span, stdin);
   if (!fromInput) return;
   if (stdin !== null) judgeWritten(judging, stdin, span);
-  else if (args.every(({ text }) => text !== '--version' && text !== '--help' && text !== '-n')) say(judging, INTERACTIVE, span);
+  else if (args.every(({ text }) => text !== '--version' && text !== '--help' && text !== '-n')) sayUnseen(judging, INTERACTIVE, span);
   if (name === 'fish' && args.some(({ text }) => text.startsWith('--'))) return;
 }
 
@@ -236,18 +243,18 @@ function judgeInput(judging: Judging, script: Value, span: Span, stdin: Written 
 
 function judgeText(judging: Judging, words: readonly Value[], span: Span): void {
   const text = words.map((word) => word.text).join(' ');
-  if (words.some(({ disguise }) => disguise === 'decoded')) say(judging, DECODED_INPUT, span);
-  if (words.some(({ disguise }) => disguise === 'fetched')) say(judging, FETCHED_INPUT, span);
+  if (words.some(({ disguise }) => disguise === 'decoded')) sayUnseen(judging, DECODED_INPUT, span);
+  if (words.some(({ disguise }) => disguise === 'fetched')) sayUnseen(judging, FETCHED_INPUT, span);
   if (words.some(({ disguise }) => disguise === 'escapes')) say(judging, ESCAPED_ARGUMENT, span);
-  if (text.trim() === UNKNOWN) say(judging, HIDDEN_EVAL, span);
+  if (text.trim() === UNKNOWN) sayUnseen(judging, HIDDEN_EVAL, span);
   else judging.code(text, span, null);
 }
 
 export function judgeWritten(judging: Judging, { text, decoded, fetched }: Written, span: Span): void {
-  if (decoded) say(judging, DECODED_INPUT, span);
-  if (fetched) say(judging, FETCHED_INPUT, span);
+  if (decoded) sayUnseen(judging, DECODED_INPUT, span);
+  if (fetched) sayUnseen(judging, FETCHED_INPUT, span);
   if (text !== null) judging.code(text, span, null);
-  else if (!decoded && !fetched) say(judging, UNSEEN_INPUT, span);
+  else if (!decoded && !fetched) sayUnseen(judging, UNSEEN_INPUT, span);
 }
 
 /** A file that the line itself has written is known by what was put there. */
@@ -255,11 +262,11 @@ function judgeFile(judging: Judging, file: Value | null, span: Span, script: boo
   if (file === null) return;
   const written = judging.scope.files.get(fileKey(file.text));
   if (written !== undefined) {
-    if (written.decoded) say(judging, DECODED_INPUT, span);
-    if (written.fetched) say(judging, FETCHED_INPUT, span);
+    if (written.decoded) sayUnseen(judging, DECODED_INPUT, span);
+    if (written.fetched) sayUnseen(judging, FETCHED_INPUT, span);
     if (written.text !== null && (script || /^#!.*sh\b|^[^#]/.test(written.text))) judging.code(written.text, span, null);
   } else if (script) {
-    if (file.text === UNKNOWN || file.disguise === 'decoded') say(judging, HIDDEN_EVAL, span);
+    if (file.text === UNKNOWN || file.disguise === 'decoded') sayUnseen(judging, HIDDEN_EVAL, span);
     const path = pathIn(file);
     if (path !== null && /^\/(?:tmp|var\/tmp|dev\/shm)\/./.test(path)) say(judging, OUTSIDE_PROGRAM, file.span);
   }
@@ -284,21 +291,21 @@ function judgeInterpreter(judging: Judging, member: Member): void {
   const code = inlineCode(member);
   for (const word of code) {
     if (!name.endsWith('awk')) say(judging, INLINE, word.span);
-    if (word.text === UNKNOWN) say(judging, HIDDEN_EVAL, word.span);
-    if (word.disguise === 'decoded') say(judging, DECODED_INPUT, word.span);
+    if (word.text === UNKNOWN) sayUnseen(judging, HIDDEN_EVAL, word.span);
+    if (word.disguise === 'decoded') sayUnseen(judging, DECODED_INPUT, word.span);
     judgeCode(judging, word.text, word.span);
   }
   const operand = args.find(({ text }) => !/^-./.test(text));
   if (code.length === 0 && stdin !== null && (operand === undefined || operand.text === '-') && /^(?:python|perl|ruby|node|php|lua|m4|R)/.test(name)) {
-    if (stdin.decoded) say(judging, DECODED_INPUT, span);
-    else if (stdin.fetched) say(judging, FETCHED_INPUT, span);
-    else if (stdin.text === null) say(judging, UNSEEN_INPUT, span);
+    if (stdin.decoded) sayUnseen(judging, DECODED_INPUT, span);
+    else if (stdin.fetched) sayUnseen(judging, FETCHED_INPUT, span);
+    else if (stdin.text === null) sayUnseen(judging, UNSEEN_INPUT, span);
     if (stdin.text !== null) judgeCode(judging, stdin.text, span);
   }
   const written = operand === undefined ? undefined : judging.scope.files.get(fileKey(operand.text));
   if (written?.text !== undefined && written.text !== null) judgeCode(judging, written.text, span);
-  if (written?.decoded === true) say(judging, DECODED_INPUT, span);
-  if (written?.fetched === true) say(judging, FETCHED_INPUT, span);
+  if (written?.decoded === true) sayUnseen(judging, DECODED_INPUT, span);
+  if (written?.fetched === true) sayUnseen(judging, FETCHED_INPUT, span);
 }
 
 /** An option by whose name its value is a command: `--rsh=…`, `--password-command …`, `-I 'sh -c …'`. */

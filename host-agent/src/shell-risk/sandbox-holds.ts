@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { RiskClass } from './verdict.ts';
+import type { RiskClass, Verdict } from './verdict.ts';
 
 /**
  * What the sandbox would do about each class, whatever the line says (docs/attacks.md). `wholly`: nothing of it can succeed in a call,
@@ -32,3 +32,8 @@ export const SANDBOX_HOLDS: Readonly<Record<RiskClass, Held>> = {
   discovery: { by: 'wholly', says: 'a call has namespaces of its own: it sees no neighbours, sockets or processes but its own' },
   outside: { by: 'wholly', says: 'a path that the agent does not hold does not exist in its calls' },
 };
+
+/** Whether a person's answer could make a difference: some red reason is of a class that the sandbox does not hold wholly. */
+export function worthAsking({ risk, reasons }: Verdict): boolean {
+  return risk === 'red' && reasons.some((reason) => reason.risk === 'red' && SANDBOX_HOLDS[reason.class].by !== 'wholly');
+}
