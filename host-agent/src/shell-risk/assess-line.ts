@@ -78,11 +78,13 @@ export function assessLine(line: string, options: RiskOptions = {}, rules: RuleI
       printing -= 1;
       return printed;
     },
-    code: (text, span) => {
+    code: (text, span, unreadable) => {
       read += text.length;
       if (depth >= MOST_DEPTH || read > MOST_CODE) return say(judging, TOO_DEEP, span);
+      const script = parse(text);
+      if (unreadable === 'passed' && script.errors !== undefined && script.errors.length > 0) return undefined;
       depth += 1;
-      readScript(judging, parse(text), () => span, nested);
+      readScript(judging, script, () => span, nested);
       depth -= 1;
       return undefined;
     },

@@ -17,6 +17,7 @@ const MOST_FILLED = 65_536;
 
 const DISGUISES: Readonly<Record<Disguise, Finding>> = {
   escapes: finding('escaped-command', 'obfuscation', 'critical', 'spells a command with escapes'),
+  backslashes: finding('backslashed-command', 'obfuscation', 'critical', 'spells a command with backslashes'),
   quotes: finding('quoted-command', 'obfuscation', 'critical', 'spells a command with quotes that nothing needs'),
   brace: finding('braced-command', 'obfuscation', 'critical', 'spells a command with braces'),
   glob: finding('globbed-command', 'obfuscation', 'critical', 'spells a command with a pattern'),
@@ -144,7 +145,7 @@ function judgeRemoval(judging: Judging, { name, args, span }: Member): void {
 function judgeSplit(judging: Judging, { args }: Member): void {
   args.forEach(({ text, span }, at) => {
     const option = /^(?:-[A-Za-z]*S|--split-string=?)(.*)$/.exec(text);
-    if (option !== null) judging.code(option[1] === '' ? (args[at + 1]?.text ?? '') : option[1]!, span, null);
+    if (option !== null) judging.code(option[1] === '' ? (args[at + 1]?.text ?? '') : option[1]!, span, 'refused');
   });
 }
 
@@ -163,7 +164,7 @@ function judgeWithin(judging: Judging, member: Member): void {
   if (inner !== null) {
     for (const word of inner.before) judgeVariable(judging, word.text.slice(0, word.text.indexOf('=')), word.text.slice(word.text.indexOf('=') + 1), word.span);
     if (inner.joined && name !== 'watch') say(judging, ELSEWHERE, span);
-    if (inner.joined) judging.code(inner.words.map(({ text }) => text).join(' '), span, null);
+    if (inner.joined) judging.code(inner.words.map(({ text }) => text).join(' '), span, 'refused');
     else runInner(judging, name, filledIn(member, inner.words), rest);
   }
   for (const words of foundCommands(member)) {
@@ -174,7 +175,7 @@ function judgeWithin(judging: Judging, member: Member): void {
   if (shell) judgeShell(judging, member);
   else if (name === 'eval') judgeText(judging, args, span);
   else if ((name === 'trap' && args.length > 1) || name === 'alias') {
-    for (const word of name === 'trap' ? args.slice(0, 1) : args) judging.code(name === 'trap' ? word.text : word.text.replace(/^[^=\s]+=/, ''), word.span, null);
+    for (const word of name === 'trap' ? args.slice(0, 1) : args) judging.code(name === 'trap' ? word.text : word.text.replace(/^[^=\s]+=/, ''), word.span, 'refused');
   } else if (name === 'source' || name === '.') judgeFile(judging, args[0] ?? null, span, true);
   else if (name === 'set' && args[0]?.text === '--') runInner(judging, name, inPlainSight(args.slice(1)), rest);
   else if (judging.scope.functions.has(name)) judgeCall(judging, member, judging.scope.functions.get(name)!);
@@ -188,7 +189,7 @@ function judgeWithin(judging: Judging, member: Member): void {
 /** A function may run its words, or have a shell read them. */
 function judgeCall(judging: Judging, { name, args, span, stdin, writes }: Member, { runs, reads }: WordsUse): void {
   if (runs) runInner(judging, name, inPlainSight(args), { span, stdin, writes });
-  if (reads) for (const word of args) judging.code(word.text, word.span, null);
+  if (reads) for (const word of args) judging.code(word.text, word.span, 'passed');
 }
 
 /** What the words say is judged where they are run; that they come from variables is no fault of theirs. */
@@ -247,13 +248,13 @@ function judgeText(judging: Judging, words: readonly Value[], span: Span): void 
   if (words.some(({ disguise }) => disguise === 'fetched')) sayUnseen(judging, FETCHED_INPUT, span);
   if (words.some(({ disguise }) => disguise === 'escapes')) say(judging, ESCAPED_ARGUMENT, span);
   if (text.trim() === UNKNOWN) sayUnseen(judging, HIDDEN_EVAL, span);
-  else judging.code(text, span, null);
+  else judging.code(text, span, 'refused');
 }
 
 export function judgeWritten(judging: Judging, { text, decoded, fetched }: Written, span: Span): void {
   if (decoded) sayUnseen(judging, DECODED_INPUT, span);
   if (fetched) sayUnseen(judging, FETCHED_INPUT, span);
-  if (text !== null) judging.code(text, span, null);
+  if (text !== null) judging.code(text, span, 'refused');
   else if (!decoded && !fetched) sayUnseen(judging, UNSEEN_INPUT, span);
 }
 
@@ -264,7 +265,7 @@ function judgeFile(judging: Judging, file: Value | null, span: Span, script: boo
   if (written !== undefined) {
     if (written.decoded) sayUnseen(judging, DECODED_INPUT, span);
     if (written.fetched) sayUnseen(judging, FETCHED_INPUT, span);
-    if (written.text !== null && (script || /^#!.*sh\b|^[^#]/.test(written.text))) judging.code(written.text, span, null);
+    if (written.text !== null && (script || /^#!.*sh\b|^[^#]/.test(written.text))) judging.code(written.text, span, 'refused');
   } else if (script) {
     if (file.text === UNKNOWN || file.disguise === 'decoded') sayUnseen(judging, HIDDEN_EVAL, span);
     const path = pathIn(file);
@@ -277,7 +278,7 @@ export function fileKey(text: string): string {
 }
 
 export function judgeCode(judging: Judging, text: string, span: Span): void {
-  for (const line of shellLinesIn(text)) judging.code(line, span, null);
+  for (const line of shellLinesIn(text)) judging.code(line, span, 'passed');
   for (const rule of judging.rules.code) if (rule.code.test(text)) say(judging, rule, span);
   const how = /[>]\s*["']?\/|write|["'][wa]\+?["']/.test(text) ? 'write' : 'read';
   for (const [, path] of text.matchAll(/["'<>\s(=](\/[\w.][^\s"'()<>;,]*)/g)) {
@@ -311,7 +312,7 @@ function judgeInterpreter(judging: Judging, member: Member): void {
 /** An option by whose name its value is a command: `--rsh=…`, `--password-command …`, `-I 'sh -c …'`. */
 const TAKES_COMMAND = /^--?(?:[\w-]*[-_])?(?:command|cmd|exec|script|shell|hook|pager|editor|rsh|program|filter|up|down|reloadcmd|on-[a-z-]+|pdflatex|grep-bin)$/;
 const CONFIGURES_COMMAND = /^(?:core\.(?:sshCommand|pager|editor|fsmonitor|gitProxy|askpass)|credential\.helper|diff\.external|sequence\.editor|alias\.[\w-]+|pager\.\w+)$/i;
-const SHELL_WITH_CODE = /^(?:\S*\/)?(?:ba|da|z|k)?sh\s+-\w*c\s/;
+const SHELL_WITH_CODE = /^(?:\/[\w./-]*\/)?(?:ba|da|z|k)?sh\s+-\w*c\s/;
 const NEEDS_COMMAND = /^!|[;|&`$\0]|^\s*[/~.]\S|^(?:\S*sh|sudo)\s/;
 
 /** Whose options of such names take something else. */
@@ -320,11 +321,11 @@ const OWN_OPTIONS = new Set(['find', 'sudo', 'curl', 'wget']);
 function judgeOptions(judging: Judging, { name, args }: Member): void {
   if (OWN_OPTIONS.has(name)) return;
   args.forEach((word, at) => {
-    if (SHELL_WITH_CODE.test(word.text)) judging.code(word.text, word.span, null);
+    if (SHELL_WITH_CODE.test(word.text)) judging.code(word.text, word.span, 'refused');
     const equals = word.text.indexOf('=');
     const option = equals > 0 ? word.text.slice(0, equals) : word.text;
     if (!TAKES_COMMAND.test(option) && !CONFIGURES_COMMAND.test(option)) return;
     const value = equals > 0 ? word.text.slice(equals + 1) : (args[at + 1]?.text ?? '');
-    if (NEEDS_COMMAND.test(value)) judging.code(value.replace(/^!/, ''), word.span, null);
+    if (NEEDS_COMMAND.test(value)) judging.code(value.replace(/^!/, ''), word.span, 'passed');
   });
 }

@@ -16,8 +16,11 @@ export type Judging = {
   readonly found: Reason[];
   /** Kinds of looking around that the line did: two of them make a survey. */
   readonly looked: Map<string, Span>;
-  /** Judges text as a line of its own; every reason has the span of the word it came from. */
-  readonly code: (text: string, span: Span, stdin: null) => void;
+  /**
+   * Judges text as a line of its own; every reason has the span of the word it came from. `passed`: where the text may be something else
+   * than shell, and another reason stands already.
+   */
+  readonly code: (text: string, span: Span, unreadable: 'refused' | 'passed') => void;
   readonly prints: Prints;
   /** A substitution may be asked for often; it is worked out once. */
   readonly printed: Map<SyntaxNode, Printed>;

@@ -12,7 +12,7 @@ const BREAK = '\x01';
 const MOST_WORDS = 64;
 
 /** How a word hides what it says; as the first word of a command each of them is a reason (R28). */
-export type Disguise = 'escapes' | 'quotes' | 'brace' | 'glob' | 'ifs' | 'operators' | 'decoded' | 'fetched' | 'reassigned';
+export type Disguise = 'escapes' | 'backslashes' | 'quotes' | 'brace' | 'glob' | 'ifs' | 'operators' | 'decoded' | 'fetched' | 'reassigned';
 
 export type Value = {
   readonly text: string;
@@ -62,7 +62,7 @@ const NAME = /^[\w./+-]+$/;
 
 /** `\ls` is how people pass over an alias; a backslash further on hides a name. */
 function backslashed(text: string, value: string): Disguise | null {
-  return text === value || text === `\\${value}` || !NAME.test(value) ? null : 'escapes';
+  return text === value || text === `\\${value}` || !NAME.test(value) ? null : 'backslashes';
 }
 
 /** Escapes that stand for a character one could have written: $'\x72'. */
