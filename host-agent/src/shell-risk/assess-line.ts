@@ -1,27 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import { forEachChild, parse, type Command, type Function as ShellFunction, type ParsedScript, type Pipeline, type Redirection, type SyntaxNode, type Word } from 'unbash';
 import { SHELLS } from './interpreters.ts';
-import { finding, say, type Judging } from './judging.ts';
-import { fileKey, judgeMember, judgePlace, judgeVariable } from './judge-member.ts';
+import { say, type Judging } from './judging.ts';
+import { judgeMember, judgePlace } from './judge-member.ts';
+import { judgeVariable } from './judge-variable.ts';
+import { MOST_CODE, MOST_DEPTH, MOST_LEVELS, MOST_LINE, MOST_PRINTING, MOST_VALUES } from './limits.ts';
 import { memberOf, type Member } from './member.ts';
-import { USUAL_PLACES } from './paths.ts';
+import { fileKey, USUAL_PLACES } from './paths.ts';
 import { NOTHING, outputOf, Piped, type Printed } from './output.ts';
 import { USUAL_RULES, type RuleIndex } from './rule-index.ts';
-import { assign, emptyScope, type Written } from './scope.ts';
+import { assign, emptyScope, UNKNOWN, type Written } from './scope.ts';
+import { SHAPES } from './shapes.ts';
 import { verdictOf, type Span, type Verdict } from './verdict.ts';
-import { arrayText, UNKNOWN, valueOf, valuesOf, type Place, type Value } from './word-values.ts';
-
-/** Beyond these a line is not read, and so refused. */
-export const MOST_LINE = 65_536;
-const MOST_DEPTH = 12;
-/** Of the tree, quoted code included: a stack has an end. */
-const MOST_LEVELS = 512;
-/** Substitutions within substitutions. */
-const MOST_PRINTING = 48;
-/** Words of one command, after braces and variables. */
-const MOST_VALUES = 16_384;
-/** Characters of quoted code, over all levels: reading stays in proportion to the line. */
-const MOST_CODE = 4 * MOST_LINE;
+import { arrayText, valueOf, valuesOf, type Place, type Value } from './word-values.ts';
 
 export type RiskOptions = {
   /** R30: commands that may be run, by name; without it there is no such list. */
@@ -30,29 +21,21 @@ export type RiskOptions = {
   readonly places?: readonly string[];
 };
 
-const UNREADABLE = finding('unreadable', 'unreadable', 'critical', 'is not a line that a shell would read in one way only');
-const TOO_LONG = finding('too-long', 'unreadable', 'critical', `is longer than ${MOST_LINE} characters`);
-const TOO_DEEP = finding('too-deep', 'unreadable', 'critical', 'nests code deeper than is read');
-const CONTROL = finding('control-characters', 'unreadable', 'critical', 'holds control characters, which people do not see');
-const TOO_MANY_WORDS = finding('too-many-words', 'unreadable', 'critical', 'comes to more words than are read');
-const FORK_BOMB = finding('fork-bomb', 'destruction', 'critical', 'is a function that starts itself again and again');
-const SURVEY = finding('survey', 'discovery', 'red', 'asks for several kinds of facts about the machine at once');
-
 /** Runs what is within, unless it lies too deep. */
 type Nested = (span: Span, within: () => void) => void;
 
 /** R27 to R30. Pure, bounded, and in proportion to the length of the line; a fault of the parser is the caller's to deny. */
 export function assessLine(line: string, options: RiskOptions = {}, rules: RuleIndex = USUAL_RULES): Verdict {
   const whole = { from: 0, to: line.length };
-  if (line.length > MOST_LINE) return verdictOf([{ ...TOO_LONG, span: whole }]);
+  if (line.length > MOST_LINE) return verdictOf([{ ...SHAPES.tooLong, span: whole }]);
   const control = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/.exec(line);
-  if (control !== null) return verdictOf([{ ...CONTROL, span: { from: control.index, to: control.index + 1 } }]);
+  if (control !== null) return verdictOf([{ ...SHAPES.control, span: { from: control.index, to: control.index + 1 } }]);
   let depth = 0;
   let read = 0;
   let level = 0;
   let printing = 0;
   const nested: Nested = (span, within) => {
-    if (level >= MOST_LEVELS) return say(judging, TOO_DEEP, span);
+    if (level >= MOST_LEVELS) return say(judging, SHAPES.tooDeep, span);
     level += 1;
     within();
     level -= 1;
@@ -70,7 +53,7 @@ export function assessLine(line: string, options: RiskOptions = {}, rules: RuleI
     wrapped: 0,
     prints: (part) => {
       if (printing >= MOST_PRINTING) {
-        say(judging, TOO_DEEP, whole);
+        say(judging, SHAPES.tooDeep, whole);
         return NOTHING;
       }
       printing += 1;
@@ -78,9 +61,11 @@ export function assessLine(line: string, options: RiskOptions = {}, rules: RuleI
       printing -= 1;
       return printed;
     },
+    member: (member) => judgeMember(judging, member),
+    place: (word, how) => judgePlace(judging, word, how),
     code: (text, span, unreadable) => {
       read += text.length;
-      if (depth >= MOST_DEPTH || read > MOST_CODE) return say(judging, TOO_DEEP, span);
+      if (depth >= MOST_DEPTH || read > MOST_CODE) return say(judging, SHAPES.tooDeep, span);
       const script = parse(text);
       if (unreadable === 'passed' && script.errors !== undefined && script.errors.length > 0) return undefined;
       depth += 1;
@@ -91,7 +76,7 @@ export function assessLine(line: string, options: RiskOptions = {}, rules: RuleI
   };
   // Where a parser that repairs puts an end may lie behind that of the text.
   readScript(judging, parse(line), (node) => ({ from: Math.min(node.pos, line.length), to: Math.min(Math.max(node.pos, node.end), line.length) }), nested);
-  if (judging.looked.size > 1) for (const span of judging.looked.values()) say(judging, SURVEY, span);
+  if (judging.looked.size > 1) for (const span of judging.looked.values()) say(judging, SHAPES.survey, span);
   return verdictOf(judging.found);
 }
 
@@ -102,7 +87,7 @@ function readScript(judging: Judging, script: ParsedScript, place: Place, nested
       case 'Script':
         // What such a line holds is guessed; nothing can make it worse.
         if (node.errors !== undefined && node.errors.length > 0) {
-          for (const { pos } of node.errors.slice(0, 3)) say(judging, UNREADABLE, place({ pos, end: pos + 1 }));
+          for (const { pos } of node.errors.slice(0, 3)) say(judging, SHAPES.unreadable, place({ pos, end: pos + 1 }));
           return;
         }
         break;
@@ -156,13 +141,14 @@ function readPipeline(judging: Judging, node: Pipeline, first: Written | null, v
 function readCommand(judging: Judging, node: Command, place: Place, piped: Written | null): void {
   const values: Value[] = node.name === undefined ? [] : [...valuesOf(node.name, judging.scope, place, judging.prints)];
   for (const word of node.args) {
+    if (values.length > MOST_VALUES) break;
     if (word.type === 'Word') values.push(...valuesOf(word, judging.scope, place, judging.prints));
     else if (node.name?.value === 'alias' && word.value.type === 'Word') values.push(named(word.name, valueOf(word.value, judging.scope, place, judging.prints)));
     else readAssignment(judging, word, place);
   }
   for (const prefix of node.prefix) if (prefix.type === 'Assignment') readAssignment(judging, prefix, place);
   const stdin = inputOf(judging, node.redirects, place) ?? piped;
-  if (values.length > MOST_VALUES) return say(judging, TOO_MANY_WORDS, place(node));
+  if (values.length > MOST_VALUES) return say(judging, SHAPES.tooManyWords, place(node));
   const member = memberOf(values, { span: place(node), stdin, writes: [] });
   readRedirects(judging, node.redirects, place, member === null ? null : () => outputOf(judging, node, stdin));
   if (member === null) return;
@@ -212,7 +198,7 @@ function readFunction(judging: Judging, node: ShellFunction, place: Place): void
   };
   look(node.body);
   judging.scope.functions.set(name, { runs, reads });
-  if (calls > 1) say(judging, FORK_BOMB, place(node));
+  if (calls > 1) say(judging, SHAPES.forkBomb, place(node));
 }
 
 /** A here-document, a here-string, or a file that the line wrote. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { SyntaxNode } from 'unbash';
+import type { Member } from './member.ts';
 import type { Printed } from './output.ts';
 import type { RuleIndex } from './rule-index.ts';
 import type { Scope } from './scope.ts';
-import type { Finding, Reason, Risk, RiskClass, Span } from './verdict.ts';
-import type { Prints } from './word-values.ts';
+import type { Finding, Reason, Span } from './verdict.ts';
+import type { Prints, Value } from './word-values.ts';
 
 /** What one line is judged with; it lives as long as that. */
 export type Judging = {
@@ -21,6 +22,9 @@ export type Judging = {
    * than shell, and another reason stands already.
    */
   readonly code: (text: string, span: Span, unreadable: 'refused' | 'passed') => void;
+  /** One more command, and one more path, wherever they were found. */
+  readonly member: (member: Member) => void;
+  readonly place: (word: Value, how: 'read' | 'write') => void;
   readonly prints: Prints;
   /** A substitution may be asked for often; it is worked out once. */
   readonly printed: Map<SyntaxNode, Printed>;
@@ -33,8 +37,4 @@ export type Judging = {
 export function say(judging: Judging, finding: Finding, span: Span): void {
   const { rule, class: of, risk, why } = finding;
   judging.found.push({ rule, class: of, risk, why, span });
-}
-
-export function finding(rule: string, of: RiskClass, risk: Risk, why: string): Finding {
-  return { rule, class: of, risk, why };
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { forEachChild, type Command, type SyntaxNode } from 'unbash';
 import type { Judging } from './judging.ts';
-import type { Written } from './scope.ts';
-import { NEEDLESS_ESCAPE, UNKNOWN, valuesOf, type Place } from './word-values.ts';
+import { UNKNOWN, type Written } from './scope.ts';
+import { NEEDLESS_ESCAPE, valuesOf, type Place } from './word-values.ts';
 
 /** What a command would print: its text where the line tells it, and whether that was decoded or fetched on the way. */
 export type Printed = { readonly text: string | null; readonly decodes: boolean; readonly fetches: boolean };

@@ -35,3 +35,8 @@ export function isWide(path: string): boolean {
   const root = path.replace(/\/[^/]*[*\0][^/]*$/, '') || '/';
   return /^(?:\/|~|\/[^/]+|\/(?:home|Users|var|mnt|media)\/[^/]+|\/usr\/(?:bin|lib|sbin|share|local))$/.test(root) && !/^\/(?:tmp|workspace)$/.test(root);
 }
+
+/** By what name a file that the line wrote is found again. */
+export function fileKey(text: string): string {
+  return text.startsWith('/') || text.startsWith('~') ? resolved(text) : text.replace(/^(?:\.\/)+/, '');
+}

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it, test } from 'vitest';
-import { assessLine, MOST_LINE } from './assess-line.ts';
+import { assessLine } from './assess-line.ts';
+import { MOST_LINE } from './limits.ts';
 import { indexRules } from './rule-index.ts';
 import { SANDBOX_HOLDS } from './sandbox-holds.ts';
+import { DISGUISES, SHAPES } from './shapes.ts';
 import { TABLES, type Tables } from './tables.ts';
 import { NO_QUESTION, RULE_CASES, SHAPE_CASES } from './testdata/rule-cases.ts';
 
@@ -33,6 +35,12 @@ describe('the tables', () => {
 });
 
 describe('the shape of a line', () => {
+  it('has a case for each finding', () => {
+    const rules = [...Object.values(SHAPES), ...Object.values(DISGUISES)].map(({ rule }) => rule);
+    // That of a list is below (R30).
+    expect([...Object.keys(SHAPE_CASES), SHAPES.unlisted.rule].toSorted()).toEqual(rules.toSorted());
+  });
+
   test.each(Object.entries(SHAPE_CASES))('%s', (rule, [line, risk]) => {
     const verdict = assessLine(line);
     expect(verdict.reasons.map((reason) => reason.rule)).toContain(rule);
@@ -82,8 +90,8 @@ describe('who would be asked', () => {
 
   it('R30: with a list, every command must be on it, those behind wrappers too', () => {
     const allowed = new Set(['git', 'npm', 'sh', 'xargs']);
-    expect(assessLine('git status && npm test', { allowed })).toMatchObject({ risk: 'green' });
-    for (const line of ['git status; ls', "sh -c 'ls'", 'git ls-files | xargs ls', 'npm test $(ls)', '/opt/x/git/ls', 'x() { ls; }; x']) {
+    expect(assessLine('git status && /usr/bin/npm test', { allowed })).toMatchObject({ risk: 'green' });
+    for (const line of ['git status; ls', "sh -c 'ls'", 'git ls-files | xargs ls', 'npm test $(ls)', '/opt/x/git/ls', 'x() { ls; }; x', '/tmp/git x', './git x']) {
       expect(assessLine(line, { allowed })).toMatchObject({ risk: 'critical', class: 'unlisted' });
     }
   });

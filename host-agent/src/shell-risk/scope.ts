@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/** Stands for what only the running shell knows: a character that no line may hold. */
+export const UNKNOWN = '\0';
+
 /** How what a line put into a file came to be; running that file later in the line is running this. */
 export type Written = { readonly text: string | null; readonly decoded: boolean; readonly fetched: boolean };
 

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ArrayValue, CommandExpansionPart, ParameterExpansionPart, ProcessSubstitutionPart, Word, WordPart } from 'unbash';
-import type { Scope } from './scope.ts';
+import { braceWords, crossed } from './braces.ts';
+import { UNKNOWN, type Scope } from './scope.ts';
 import type { Span } from './verdict.ts';
 
 // What the words of a line come to, as far as the line itself tells. Nothing is looked up and nothing is run: a part that only the
-// running shell knows is UNKNOWN, a character that no line may hold.
+// running shell knows is UNKNOWN.
 
-export const UNKNOWN = '\0';
 /** Where the shell would split an unquoted expansion. */
 const BREAK = '\x01';
-const MOST_WORDS = 64;
 
 /** How a word hides what it says; as the first word of a command each of them is a reason (R28). */
 export type Disguise = 'escapes' | 'backslashes' | 'quotes' | 'brace' | 'glob' | 'ifs' | 'operators' | 'decoded' | 'fetched' | 'reassigned';
@@ -44,7 +43,6 @@ export function valuesOf(word: Word, scope: Scope, place: Place, prints: Prints)
   const indirect = build.indirect || word.value.includes(UNKNOWN);
   return build.texts
     .flatMap((text) => (text.includes(BREAK) ? text.split(BREAK).filter((piece) => piece !== '') : [text]))
-    .slice(0, MOST_WORDS)
     .map((text) => ({ text, span, indirect, disguise }));
 }
 
@@ -121,8 +119,7 @@ function add(build: Build, part: WordPart, quoted: boolean, scope: Scope, prints
     case 'BraceExpansion': {
       build.otherParts += 1;
       build.disguise ??= 'brace';
-      const words = bracePieces(part.text);
-      build.texts = build.texts.flatMap((text) => words.map((word) => text + word)).slice(0, MOST_WORDS);
+      build.texts = [...crossed(build.texts, braceWords(part.text))];
       return undefined;
     }
   }
@@ -172,22 +169,4 @@ function parameter(build: Build, part: ParameterExpansionPart, quoted: boolean, 
   // The length of something spells no name; all else can.
   if (part.prefix !== '#') build.disguise = 'operators';
   return append(build, UNKNOWN);
-}
-
-/** `{rm,ls}` and braces within; a range, or one that holds quotes or variables, is not followed. */
-function bracePieces(text: string): readonly string[] {
-  if (/["'$`\\]/.test(text) || !text.includes(',') || text.length > 1024) return [UNKNOWN];
-  let depth = 0;
-  let from = 1;
-  const pieces: string[] = [];
-  for (let at = 0; at < text.length; at += 1) {
-    const c = text[at];
-    if (c === '{') depth += 1;
-    else if (c === '}') depth -= 1;
-    if ((c === ',' && depth === 1) || (c === '}' && depth === 0)) {
-      pieces.push(text.slice(from, at));
-      from = at + 1;
-    }
-  }
-  return pieces.length > MOST_WORDS || pieces.some((piece) => piece.includes('{')) ? [...pieces.filter((piece) => !piece.includes('{')), UNKNOWN] : pieces;
 }

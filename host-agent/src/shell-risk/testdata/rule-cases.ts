@@ -156,6 +156,8 @@ export const RULE_CASES: Readonly<Record<string, string>> = {
 
 /** What no row decides, but how the line is made. */
 export const SHAPE_CASES: Readonly<Record<string, readonly [line: string, risk: 'yellow' | 'red' | 'critical']>> = {
+  'too-long': ['a'.repeat(65_537), 'critical'],
+  'too-many-words': [`x='${'a '.repeat(8_000)}'; ls $x $x $x`, 'critical'],
   unreadable: ['if true; then', 'critical'],
   'too-deep': [`${'eval '.repeat(14)}ls`, 'critical'],
   'too-wrapped': [`${'nice '.repeat(30)}ls`, 'critical'],
