@@ -51,6 +51,16 @@ let seq: number;
 const run = (snippet: Pick<Snippet, 'lang' | 'text'>): Promise<ToolAnswer> =>
   door.call('process.run', { ...RUNS[snippet.lang](snippet.text), timeout_ms: 10_000 });
 
+const empty = (): string => root(`find ${WORKSPACE} -mindepth 1 -delete`);
+
+/** A snippet that fills the agent's disk leaves no room for the point to go back to that is made before the next, which is refused then, and rightly. */
+async function runWithRoom(snippet: Snippet): Promise<ToolAnswer> {
+  const answer = await run(snippet);
+  if (!answer.text.includes('rule restore.point')) return answer;
+  empty();
+  return run(snippet);
+}
+
 /** Every process of the agent's user, in its slice or not. The canary is one of them. */
 const processesOfAgent = (): string => root(`ps -o comm= -u $(stat -c %U ${WORKSPACE}) | sort | uniq -c`);
 
@@ -74,7 +84,7 @@ beforeAll(async () => {
 afterAll(() => {
   door.close();
   digUpCanaries();
-  root(`find ${WORKSPACE} -mindepth 1 -delete`);
+  empty();
 });
 
 describe('the harness itself', () => {
@@ -100,7 +110,7 @@ describe(`${snippets.length} hostile snippets, run blindly`, () => {
       const queue = [...portion];
       const work = async (): Promise<void> => {
         for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-          const end = endOf(await run(next));
+          const end = endOf(await runWithRoom(next));
           ends.set(end, (ends.get(end) ?? 0) + 1);
         }
       };
@@ -108,7 +118,7 @@ describe(`${snippets.length} hostile snippets, run blindly`, () => {
       expect(touched(before, lookAtCanaries()), `one of ${portion.map(({ id }) => id).join(' ')}`).toEqual([]);
       await until('the agent to have no process more than before', () => processesOfAgent() === processes);
       // What one leaves in the workspace is its own; the next should not stumble over it.
-      root(`find ${WORKSPACE} -mindepth 1 -delete`);
+      empty();
     }, 900_000);
   }
 
