@@ -5,7 +5,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { declare, runUnder } from './declare.ts';
+import { declare, declareAll, runUnder } from './declare.ts';
 import { readDeclaredAgents } from './effects/declared-files.ts';
 import { pathsUnder } from './effects/paths.ts';
 import type { UnitVerbs } from './effects/systemctl.ts';
@@ -46,6 +46,39 @@ function told(declared: Declared): readonly string[] {
   return declared.problems.map(({ file, line, message }) => `${file.slice(root.length)}:${line}: ${message}`);
 }
 const AGENT = (name: string, more = ''): string => `name: ${name}\ntype: task\n${more}`;
+
+describe('what is written while it runs', () => {
+  /** Writes something at its first words to the manager, as an operator does whose file comes in the middle. */
+  function interrupted(write: (turn: number) => void, most = 1): UnitVerbs {
+    let turn = 0;
+    return { ...verbs(), reload: () => void (turn < most && write((turn += 1))) };
+  }
+
+  test.each<readonly [string, () => void, (declared: Declared) => unknown, unknown]>([
+    ['a new agent', () => put(2, 'late.yaml', AGENT('late')), names, ['demo', 'late']],
+    ['an agent that is taken away', () => rmSync(layer(0, 'demo.yaml')), names, []],
+    ['settings, written in place', () => writeFileSync(pathsUnder(root).operatorSettings, 'grants: {longest: 2h}\n'), () => JSON.parse(readFileSync(pathsUnder(root).declaredSettings, 'utf8')).settings, [{ setting: 'grants.longest', value: '2h', from: 'operators' }]],
+  ])('%s is declared with it', (_, write, seen, expected) => {
+    mkdirSync(join(root, 'var/lib/holdfast/settings'));
+    writeFileSync(pathsUnder(root).operatorSettings, '{}\n');
+    // The control: one run does not see it.
+    expect(seen(declare(runUnder(root, interrupted(write))))).not.toEqual(expected);
+    rmSync(pathsUnder(root).units, { recursive: true });
+    rmSync(layer(2, 'late.yaml'), { force: true });
+    put(0, 'demo.yaml', readFileSync(join(SHIPPED, 'agents.d/demo.yaml')));
+    writeFileSync(pathsUnder(root).operatorSettings, '{}\n');
+    expect(seen(declareAll(runUnder(root, interrupted(write))))).toEqual(expected);
+  });
+
+  test('without end is not followed without end', () => {
+    let written = 0;
+    declareAll(runUnder(root, interrupted((turn) => {
+      written = turn;
+      put(2, `a${turn}.yaml`, AGENT(`a${turn}`));
+    }, 100)));
+    expect(written).toBe(8);
+  });
+});
 
 test('a declared agent has its slot, folders, units, socket, and a file that holdfastd reads', async () => {
   const declared = run();

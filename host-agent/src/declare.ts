@@ -7,6 +7,7 @@ import { settingsText } from './config/settings-told.ts';
 import { agentOfFolder, DROP_IN, hasRelay, quotaUnit, relaySocket, slicePropertiesOf, type UnitFile } from './config/units.ts';
 import { imageAccounts } from './effects/account-names.ts';
 import { readAgentLayers } from './effects/agent-layers.ts';
+import { inputStamp } from './effects/input-stamp.ts';
 import { pathsUnder } from './effects/paths.ts';
 import {
   errnoOf, makeDirectory, namesIn, removeEmptyDirectory, removeName, replaceFile, withDirectory, withMadeDirectory,
@@ -30,7 +31,7 @@ type Run = {
 
 export async function main(args: readonly string[]): Promise<void> {
   const root = onlyRoot('holdfast-declare', args);
-  const declared = declare(runUnder(root, root === '' ? systemctl() : noManager()));
+  const declared = declareAll(runUnder(root, root === '' ? systemctl() : noManager()));
   for (const { file, line, message } of declared.problems) process.stderr.write(`${file}:${line}: ${message}\n`);
   if (declared.problems.length > 0 && declared.agents.length === 0) process.exitCode = 1;
 }
@@ -40,6 +41,23 @@ export function runUnder(root: string, verbs: UnitVerbs): Run {
   const holdfast = imageAccounts(root).uidOf('holdfast');
   if (holdfast === null && root === '') throw new Error('cannot declare agents: the image has no user holdfast');
   return { root, paths: pathsUnder(root), verbs, self, holdfast: holdfast ?? self };
+}
+
+/** Somebody who writes without end is not followed without end; systemd starts us again at the next change. */
+const MOST_RUNS = 8;
+
+/**
+ * Until nothing was changed meanwhile. systemd does not watch the folders while this runs (path_enter_running() in its path.c takes the
+ * watches away), so what is written then would be told by nobody.
+ */
+export function declareAll(run: Run): Declared {
+  const { paths } = run;
+  const places = [...paths.agentLayers, dirname(paths.operatorSettings), paths.secretBindings];
+  for (let turn = 1; ; turn += 1) {
+    const before = inputStamp(places);
+    const declared = declare(run);
+    if (turn === MOST_RUNS || inputStamp(places) === before) return declared;
+  }
 }
 
 /** One run, from the layers to running sockets. Run twice it changes nothing the second time. */
