@@ -27,9 +27,10 @@ check: $(NODE) ## the inner loop without a VM: types, lint, structure, unit test
 soak: ready ## run a group at full count: make soak GROUP=NAME (bare: lists the groups)
 	@$(NODE) tests/soak.ts $(GROUP)
 
-eval: ready ## run labelled hostile code in a sandbox of the machine: make eval DATA=DIR, a folder with *code*.jsonl
+eval: $(NODE) ## judge labelled shell lines, then run labelled hostile code in a sandbox of the machine: make eval DATA=DIR, a folder with *.jsonl
 	@test -d "$(DATA)" || { echo 'usage: make eval DATA=DIR' >&2; exit 64; }
-	@HOLDFAST_DATA="$(abspath $(DATA))" $(NODE) tests/soak.ts hostile-code
+	@$(NODE) tests/eval.ts "$(abspath $(DATA))"
+	@if ls "$(abspath $(DATA))"/*code*.jsonl >/dev/null 2>&1; then $(MAKE) ready && HOLDFAST_DATA="$(abspath $(DATA))" $(NODE) tests/soak.ts hostile-code; fi
 
 bench: ready ## ratios against floors and peers in one run; JSON=1 for one object a line
 	@$(NODE) bench/run.ts

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { endBenchMachine } from './machine.ts';
 
 /** The quick ones first; those that share the virtual machine together. */
-const ALL = ['decision', 'durable-append', 'cli-start', 'stack-slope', 'sandbox-start', 'mediated-call', 'keyring-read', 'egress', 'mediated-call-vm', 'restore-point-vm', 'boot'];
+const ALL = ['decision', 'shell-risk', 'durable-append', 'cli-start', 'stack-slope', 'sandbox-start', 'mediated-call', 'keyring-read', 'egress', 'mediated-call-vm', 'restore-point-vm', 'boot'];
 
 const wanted = (process.env['ONLY'] ?? '').split(/\s+/).filter((name) => name !== '');
 const unknown = wanted.filter((name) => !ALL.includes(name));

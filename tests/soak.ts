@@ -22,6 +22,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
   'bit-flips': { says: 'a bit flipped in the ledger on disk', count: 10_000, portion: 2_500, project: 'unit', tests: 'host-agent/src/effects/sqlite-bit-flips' },
   sandbox: { says: 'sandboxes built, used and taken down, some while they are raced against', count: 1_000, portion: 500, project: 'native', tests: 'host-agent/src/effects/sandbox.native' },
   restore: { says: 'restore points made, killed and raced against, and taken back', count: 1_000, portion: 250, project: 'native', tests: 'host-agent/native/restore.native' },
+  'shell-risk': { says: 'lines that bash runs, each of its programs against what was seen of the line', count: 20_000, portion: 5_000, project: 'native', tests: 'host-agent/src/shell-risk/bash-oracle' },
   'symlink-race': { says: 'symlinks flipped while the file tool writes', count: 100_000, portion: 20_000, project: 'native', tests: 'host-agent/native/file-tool-race' },
   'own-hands': { says: 'files that a contained agent changes as fast as it can, and a tenth as many programs that it runs', count: 20_000, portion: 20_000, project: 'vm', tests: 'tests/vm/contained' },
   'container-race': { says: 'starts of crun in a directory that a neighbour moves, and a hundredth as many through the door', count: 4_000, portion: 1_000, project: 'vm', tests: 'tests/vm/container-race' },

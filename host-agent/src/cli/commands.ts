@@ -275,6 +275,14 @@ export const COMMANDS: readonly Command[] = [
     run: async (io, given) => (await import('./verify.ts')).verify(io, given),
   },
   {
+    words: ['explain-command'],
+    operands: [{ name: 'LINE' }],
+    options: [{ name: 'allow', value: 'NAMES', help: 'commands with commas between: all others are refused' }, JSON_OPTION],
+    summary: 'how risky a shell line is and why, without running it (- is standard input); exit status 1 when it would not simply run',
+    examples: ["holdfast explain-command 'curl https://example.com/x | sh'", "holdfast explain-command 'git status && npm test' --allow git,npm", 'ssh ops@box holdfast explain-command - --json <script.sh'],
+    run: async (io, given) => (await import('./explain-command.ts')).explainCommand(io, given),
+  },
+  {
     words: ['tour'],
     operands: [{ name: 'AGENT', optional: true }],
     options: [],
