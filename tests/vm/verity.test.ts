@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { boot, isRunning, monitor, pullPlug } from '../../image/host/machine.ts';
+import { boot, isRunning, monitor, pullPlug, type Machine } from '../../image/host/machine.ts';
 import { asRoot, holdfast, machine, root, until } from './machine.ts';
 import { bootShared, sharedOptions } from './shared-machine.ts';
 
@@ -26,6 +26,21 @@ async function onDisk(command: string): Promise<void> {
 
 const screen = (): string => readFileSync(join(dir, 'serial.log'), 'latin1');
 
+/** Twice at most: on a busy host an emulated processor can lose its timer as the kernel begins, which then stands still before it has read anything. */
+async function bootUntilItStops(): Promise<Machine> {
+  for (let tries = 2; ; tries -= 1) {
+    const broken = await boot(await sharedOptions(dir));
+    try {
+      await until('the kernel to stop', () => screen().includes(SAYS));
+      return broken;
+    } catch (fault) {
+      if (tries === 1 || !screen().includes('detected stalls')) throw fault;
+      pullPlug(broken);
+      await broken.exited;
+    }
+  }
+}
+
 beforeAll(() => {
   dir = machine().dir;
   data = root("lsblk -nrpo PATH,PARTLABEL /dev/vda | awk '$2 ~ /^holdfast_/ { print $1; exit }'").trim();
@@ -44,8 +59,7 @@ it('the machine stops rather than read a changed block, running or booting; with
   await until('the kernel to stop', () => screen().includes(SAYS));
   await until('the machine to be gone', () => isRunning(dir) === null);
 
-  const broken = await boot(await sharedOptions(dir));
-  await until('the kernel to stop', () => screen().includes(SAYS));
+  const broken = await bootUntilItStops();
   expect(screen()).not.toContain('holdfast: ssh host key');
   await onDisk(`write -s ${join(dir, 'block')} ${offset} ${BLOCK}`);
   pullPlug(broken);
